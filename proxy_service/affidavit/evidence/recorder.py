@@ -1,0 +1,186 @@
+"""Group commit: records of many calls become durable together, one segment in flight at a time.
+
+Runs on the event loop; one thread of its own seals, signs and publishes. A record that has its place in the chain is
+never dropped or changed: when the bus fails, the same bytes are published again until it takes them, and meanwhile
+new calls are refused.
+
+Source: architecture "Group commit"; evidence-format section 3.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import queue
+import threading
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from affidavit.errors import OutcomeUnknown, Unavailable
+from affidavit.evidence.body import Body
+from affidavit.evidence.ports import Bus, EvidenceObject
+from affidavit.evidence.writer import Entry, Receipt, Writer
+
+BATCH_RECORDS = 200  # architecture "Group commit"
+BATCH_BYTES = 1024 * 1024  # records and bodies, before packing
+DEADLINE = 2.0  # seconds until those who wait are told that the bus does not answer
+FIRST_RETRY, LAST_RETRY = 0.1, 1.0  # seconds between attempts while the bus is down
+HELD_BYTES = 128 * 1024 * 1024  # what may wait in an outage; beyond it, answers are recorded without their bodies
+
+_diagnostics = logging.getLogger("affidavit.recorder")
+
+
+@dataclass(slots=True)
+class _Batch:
+    entries: list[Entry] = field(default_factory=list)
+    size: int = 0
+    waiters: list[tuple[asyncio.Future[None], type[Exception]]] = field(default_factory=list)
+    sealed: list[EvidenceObject] | None = None
+
+    def takes(self, size: int) -> bool:
+        return not self.entries or (len(self.entries) < BATCH_RECORDS and self.size + size <= BATCH_BYTES)
+
+
+class Recorder:
+    """Makes records durable, and says so to whoever waits.
+
+    `add` puts a record in the chain and returns at once; `intend` and `conclude` return when it is durable.
+    """
+
+    def __init__(self, writer: Writer, bus: Bus) -> None:
+        self.writer = writer
+        self._bus = bus
+        self._batches: deque[_Batch] = deque()
+        self._in_flight: _Batch | None = None
+        self._deadline: asyncio.TimerHandle | None = None
+        self._retry_after = FIRST_RETRY
+        self._held = 0
+        self.outage: str | None = None
+        self._loop = asyncio.get_running_loop()
+        self._work: queue.SimpleQueue[_Batch | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._publish_forever, name="recorder", daemon=True)
+        self._thread.start()
+
+    @property
+    def crowded(self) -> bool:
+        """Whether so much waits that bodies must be left out."""
+        return self._held > HELD_BYTES
+
+    def body(self, data: bytes, retention_class: str) -> Body:
+        """Return bytes as a body that a record can refer to."""
+        return self.writer.body(data, retention_class)
+
+    def add(self, kind: str, fields: Mapping[str, Any], bodies: tuple[Body, ...] = ()) -> Receipt:
+        """Put a record in the chain without waiting until it is durable."""
+        receipt, _ = self._chain(kind, fields, bodies)
+        self._pump()
+        return receipt
+
+    async def intend(self, kind: str, fields: Mapping[str, Any], bodies: tuple[Body, ...] = ()) -> Receipt:
+        """Record what is about to be done.
+
+        Raises:
+            Unavailable: It is not known to be durable, so it must not be done. If the record has its place in the chain
+                already, the caller ends it with a `call:refused`; while the bus is down nothing is put in the chain.
+        """
+        if self.outage is not None:
+            raise Unavailable(self.outage)
+        return await self._wait(kind, fields, bodies, Unavailable)
+
+    async def conclude(self, kind: str, fields: Mapping[str, Any], bodies: tuple[Body, ...] = ()) -> Receipt:
+        """Record what was done, before it is told.
+
+        Raises:
+            OutcomeUnknown: It is in the chain, not known to be durable, and must not be told.
+        """
+        return await self._wait(kind, fields, bodies, OutcomeUnknown)
+
+    async def close(self, *, timeout: float) -> bool:
+        """Wait until all is durable, then let the bus go; return whether it was."""
+        drained = self._loop.create_future()
+        if self._batches or self._in_flight:
+            last = self._batches[-1] if self._batches else self._in_flight
+            assert last is not None  # noqa: S101 one of the two holds it
+            last.waiters.append((drained, OutcomeUnknown))
+        else:
+            drained.set_result(None)
+        done, _ = await asyncio.wait({drained}, timeout=timeout)
+        self._work.put(None)
+        return bool(done) and drained.exception() is None
+
+    async def _wait(
+        self, kind: str, fields: Mapping[str, Any], bodies: tuple[Body, ...], failure: type[Exception]
+    ) -> Receipt:
+        receipt, batch = self._chain(kind, fields, bodies)
+        if self.outage is not None:
+            raise failure(self.outage)
+        durable: asyncio.Future[None] = self._loop.create_future()
+        batch.waiters.append((durable, failure))
+        self._pump()
+        await durable
+        return receipt
+
+    def _chain(self, kind: str, fields: Mapping[str, Any], bodies: tuple[Body, ...]) -> tuple[Receipt, _Batch]:
+        receipt, entry = self.writer.append(kind, fields, bodies)
+        size = len(entry.line) + sum(len(body.data) for body in bodies)
+        if not self._batches or not self._batches[-1].takes(size):
+            self._batches.append(_Batch())
+        batch = self._batches[-1]
+        batch.entries.append(entry)
+        batch.size += size
+        self._held += size
+        return receipt, batch
+
+    def _pump(self) -> None:
+        if self._in_flight is None and self._batches:
+            self._in_flight = self._batches.popleft()
+            self._send()
+
+    def _send(self) -> None:
+        batch = self._in_flight
+        self._deadline = self._loop.call_later(DEADLINE, self._declare_outage, "the evidence store does not answer")
+        self._work.put(batch)
+
+    def _publish_forever(self) -> None:
+        while (batch := self._work.get()) is not None:
+            error: Exception | None = None
+            try:
+                if batch.sealed is None:
+                    batch.sealed = self.writer.seal(batch.entries)
+                self._bus.publish(batch.sealed)
+            except (Unavailable, OutcomeUnknown) as failure:
+                error = failure
+            self._loop.call_soon_threadsafe(self._published, batch, error)
+        self._bus.close()
+
+    def _published(self, batch: _Batch, error: Exception | None) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+        if error is not None:
+            self._declare_outage(f"the evidence store refused: {error}")
+            self._loop.call_later(self._retry_after, self._send)
+            self._retry_after = min(self._retry_after * 2, LAST_RETRY)
+            return
+        for waiter, _ in batch.waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+        self._held -= batch.size
+        self._in_flight = None
+        self._retry_after = FIRST_RETRY
+        if self.outage is not None:
+            _diagnostics.warning("the evidence store answers again")
+            self.outage = None
+        self._pump()
+
+    def _declare_outage(self, why: str) -> None:
+        if self.outage is None:
+            _diagnostics.error("no record, no action: %s; new calls are refused until it answers", why)
+        self.outage = why
+        for batch in filter(None, (self._in_flight, *self._batches)):
+            for waiter, failure in batch.waiters:
+                if not waiter.done():
+                    waiter.set_exception(failure(why))
+            batch.waiters.clear()
