@@ -1,6 +1,7 @@
 """Time as this project writes it: RFC 3339, UTC, exactly six decimals, `Z`.
 
-Inside the code an instant is an integer: microseconds since 1970-01-01T00:00:00Z, so that comparing and subtracting are exact.
+Inside the code an instant is an integer, microseconds since 1970-01-01T00:00:00Z, so that comparing and subtracting
+are exact.
 
 Source: evidence-format section 1.
 """

@@ -1,6 +1,7 @@
 """Bodies: what was said, kept apart from the record that proves it was said.
 
-A body is named by the hash of its own salt and its bytes; both are disposed of together, so a disposed body cannot be guessed.
+A body is named by the hash of its own salt and its bytes; both are disposed of together, so a disposed body cannot be
+guessed.
 
 Source: evidence-format sections 4 and 6.
 """
