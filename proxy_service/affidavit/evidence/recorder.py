@@ -72,6 +72,15 @@ class Recorder:
         """Return bytes as a body that a record can refer to."""
         return self.writer.body(data, retention_class)
 
+    def check(self) -> None:
+        """Raise where nothing new may begin.
+
+        Raises:
+            Unavailable: The bus does not take records; nothing was put in the chain.
+        """
+        if self.outage is not None:
+            raise Unavailable(self.outage)
+
     def add(self, kind: str, fields: Mapping[str, Any], bodies: tuple[Body, ...] = ()) -> Receipt:
         """Put a record in the chain without waiting until it is durable."""
         receipt, _ = self._chain(kind, fields, bodies)
@@ -82,11 +91,9 @@ class Recorder:
         """Record what is about to be done.
 
         Raises:
-            Unavailable: It is not known to be durable, so it must not be done. If the record has its place in the chain
-                already, the caller ends it with a `call:refused`; while the bus is down nothing is put in the chain.
+            Unavailable: It is not known to be durable, so it must not be done. It has its place in the chain, and the
+                caller says there that nothing came of it.
         """
-        if self.outage is not None:
-            raise Unavailable(self.outage)
         return await self._wait(kind, fields, bodies, Unavailable)
 
     async def conclude(self, kind: str, fields: Mapping[str, Any], bodies: tuple[Body, ...] = ()) -> Receipt:

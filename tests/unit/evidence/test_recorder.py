@@ -1,0 +1,183 @@
+"""Group commit: what waits, what is told, and what the chain looks like after every fault."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+
+import orjson
+import pytest
+from affidavit.errors import OutcomeUnknown, Unavailable
+from affidavit.evidence import recorder as recorder_module
+from affidavit.evidence.recorder import Recorder
+from affidavit.evidence.segment import parse_segment
+from affidavit.evidence.stored import sha256_hex, unpack
+from affidavit.evidence.writer import Writer
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from fakes.bus import MemoryBus
+
+
+@pytest.fixture
+def bus():
+    return MemoryBus()
+
+
+@pytest.fixture
+def writer():
+    ticks = itertools.count(1_800_000_000_000_000, 7)
+    salts = itertools.count()
+    return Writer(
+        origin="log.test/audit",
+        role="gateway",
+        config_sha256="0" * 64,
+        clock=lambda: next(ticks),
+        random=lambda n: next(salts).to_bytes(n, "big"),
+        key=Ed25519PrivateKey.generate(),
+    )
+
+
+@pytest.fixture
+async def recorder(writer, bus):
+    recorder = Recorder(writer, bus)
+    yield recorder
+    bus.release()
+    await recorder.close(timeout=5)
+
+
+def chain(bus, writer):
+    """The records on the bus in order, each segment once, checked for their signature, their order and their links."""
+    segments = {}
+    for sent in bus.durable:
+        if sent.bucket == "evidence":
+            segments[sent.name] = parse_segment(unpack(sent.data))
+    prev, seq, records = sha256_hex(writer.registration), 0, []
+    for segment in sorted(segments.values(), key=lambda s: s.first_seq):
+        segment.verify(writer._key.public_key())
+        assert segment.prev == prev
+        for line in segment.records:
+            record = orjson.loads(line)
+            assert (record["seq"], record["prev"]) == (seq, prev)
+            prev, seq = sha256_hex(line), seq + 1
+            records.append(record)
+    return records
+
+
+async def test_a_record_is_durable_when_intend_returns(recorder, bus, writer):
+    """architecture, promise 1."""
+    receipt = await recorder.intend("call:requested", {"call": "a"})
+
+    (record,) = chain(bus, writer)
+    assert (receipt.id, record["kind"]) == (f"{writer.id}/0", "call:requested")
+    assert receipt.sha256 == sha256_hex(parse_segment(unpack(bus.durable[-1].data)).records[0])
+
+
+async def test_what_waits_while_one_segment_is_in_flight_goes_out_together(recorder, bus, writer):
+    """architecture "Group commit": one segment in flight at a time."""
+    bus.hold()
+    first = asyncio.ensure_future(recorder.intend("call:requested", {"call": "0"}))
+    await asyncio.sleep(0.05)
+    rest = [asyncio.ensure_future(recorder.intend("call:requested", {"call": str(n)})) for n in range(1, 50)]
+    await asyncio.sleep(0.05)
+    assert len(bus.attempts) == 1
+    bus.release()
+    await asyncio.gather(first, *rest)
+
+    assert len(bus.attempts) == 2
+    assert [record["call"] for record in chain(bus, writer)] == [str(n) for n in range(50)]
+
+
+async def test_a_segment_takes_at_most_200_records_and_one_mebibyte(recorder, bus, writer):
+    """architecture "Group commit"."""
+    bus.hold()
+    waiting = [asyncio.ensure_future(recorder.intend("call:requested", {"call": str(n)})) for n in range(450)]
+    big = [recorder.body(b"x" * 700_000, "standard") for _ in range(3)]
+    for body in big:
+        recorder.add("call:answered", {"response": body.reference()}, (body,))
+    bus.release()
+    await asyncio.gather(*waiting)
+    await recorder.conclude("call:answered", {})
+
+    counts = [len(parse_segment(unpack(sent.data)).records) for sent in bus.durable if sent.bucket == "evidence"]
+    assert max(counts) == 200
+    assert sum(1 for sent in bus.durable if sent.bucket == "body") == 3
+
+
+@pytest.mark.parametrize("persisted", [False, True])
+async def test_a_failed_publish_refuses_the_intent_and_the_same_bytes_are_published_again(
+    recorder, bus, writer, persisted
+):
+    """architecture "Group commit": a record can never be replaced by another with the same seq."""
+    bus.fail(2, persisted=persisted)
+    with pytest.raises(Unavailable):
+        await recorder.intend("call:requested", {"call": "lost"})
+    recorder.add("call:refused", {"call": "lost"})
+    with pytest.raises(Unavailable):
+        recorder.check()
+    while recorder.outage:
+        await asyncio.sleep(0.01)
+    await recorder.intend("call:requested", {"call": "next"})
+
+    assert bus.attempts[0] == bus.attempts[1] == bus.attempts[2]
+    kinds = [(record["kind"], record["call"]) for record in chain(bus, writer)]
+    assert kinds == [("call:requested", "lost"), ("call:refused", "lost"), ("call:requested", "next")]
+
+
+@pytest.mark.parametrize("persisted", [False, True])
+async def test_an_outcome_that_is_not_known_to_be_durable_is_unknown(recorder, bus, writer, persisted):
+    """architecture "Failures": bus down after forwarding."""
+    await recorder.intend("call:requested", {"call": "a"})
+    bus.fail(1, persisted=persisted)
+    with pytest.raises(OutcomeUnknown):
+        await recorder.conclude("call:answered", {"call": "a"})
+    while recorder.outage:
+        await asyncio.sleep(0.01)
+    assert [record["kind"] for record in chain(bus, writer)] == ["call:requested", "call:answered"]
+
+
+async def test_a_bus_that_hangs_is_an_outage_after_the_deadline(recorder, bus, writer, monkeypatch):
+    """architecture "Group commit": Publish exceeds its deadline."""
+    monkeypatch.setattr(recorder_module, "DEADLINE", 0.05)
+    bus.hold()
+    with pytest.raises(Unavailable):
+        await recorder.intend("call:requested", {"call": "slow"})
+    with pytest.raises(OutcomeUnknown):
+        await recorder.conclude("call:answered", {"call": "other"})
+    bus.release()
+    while recorder.outage:
+        await asyncio.sleep(0.01)
+    await recorder.intend("call:requested", {"call": "next"})
+    assert [record["call"] for record in chain(bus, writer)] == ["slow", "other", "next"]
+
+
+async def test_a_waiter_that_is_cancelled_takes_nobody_else_down(recorder, bus, writer):
+    bus.hold()
+    cancelled = asyncio.ensure_future(recorder.intend("call:requested", {"call": "a"}))
+    kept = asyncio.ensure_future(recorder.intend("call:requested", {"call": "b"}))
+    await asyncio.sleep(0)
+    cancelled.cancel()
+    bus.release()
+    await kept
+    assert [record["call"] for record in chain(bus, writer)] == ["a", "b"]
+
+
+async def test_a_record_too_long_for_the_log_is_refused_and_leaves_the_chain_as_it_was(recorder, bus, writer):
+    """evidence-format section 4: at most 65,535 bytes."""
+    with pytest.raises(Exception, match="longer than a log entry"):
+        await recorder.intend("call:requested", {"call": "x" * 70_000})
+    await recorder.intend("call:requested", {"call": "a"})
+    assert [record["seq"] for record in chain(bus, writer)] == [0]
+
+
+async def test_close_waits_for_what_is_in_flight_then_lets_the_bus_go(writer, bus):
+    recorder = Recorder(writer, bus)
+    for n in range(500):
+        recorder.add("call:requested", {"call": str(n)})
+    assert await recorder.close(timeout=5)
+    assert len(chain(bus, writer)) == 500
+
+
+async def test_close_gives_up_on_a_bus_that_never_answers(writer, bus):
+    recorder = Recorder(writer, bus)
+    bus.fail(10_000, persisted=False)
+    recorder.add("writer:closed", {})
+    assert not await recorder.close(timeout=0.3)
