@@ -1,0 +1,1 @@
+"""Why believe it: the sequencer that commits, the verifier that proves."""
