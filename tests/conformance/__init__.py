@@ -1,0 +1,1 @@
+"""The proof that the gateway is transparent: the conformance suites of MCP, directly and through it."""

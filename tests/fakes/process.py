@@ -1,0 +1,43 @@
+"""Starts a fake, or anything else that announces its port, as a process, and always stops it."""
+
+import contextlib
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+TESTS = Path(__file__).parents[1]
+STOP_S = 10  # fakes take at most 2 s, the gateway promises 8 s
+
+
+@contextlib.contextmanager
+def running(module: str, *arguments: str) -> Iterator[int]:
+    """Run `python -m module` while the block lasts; gives the port that it prints first.
+
+    Raises:
+        AssertionError: It ended before it had a port.
+    """
+    command = [sys.executable, "-m", module, *arguments]
+    with subprocess.Popen(command, cwd=TESTS, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            line = process.stdout.readline() if process.stdout else ""
+            assert line.strip().isdigit(), f"{module} did not start: {line!r}"
+            yield int(line)
+        finally:
+            stop(process)
+
+
+def stop(process: subprocess.Popen[str]) -> int:
+    """End it with SIGTERM and give its exit status; what does not end in time is killed.
+
+    Raises:
+        AssertionError: It had to be killed.
+    """
+    process.send_signal(signal.SIGTERM)
+    try:
+        return process.wait(STOP_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        raise AssertionError(f"{process.args!r} was still there {STOP_S} s after SIGTERM") from None
