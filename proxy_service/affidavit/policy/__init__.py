@@ -1,0 +1,1 @@
+"""May they: the configuration file, and decisions by its rules."""

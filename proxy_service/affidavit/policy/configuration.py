@@ -1,0 +1,142 @@
+"""The configuration in force: what `affidavit.yaml` says, checked, as plain values.
+
+Holds paths of secrets, never secrets.
+
+Source: architecture "Configuration".
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from affidavit.clock import Micros
+from affidavit.errors import Misconfigured
+from affidavit.policy.condition import Condition, Language
+from affidavit.policy.condition import OBJECT as _OBJECT
+from affidavit.policy.decide import Policy, Rule
+
+IssuerAttribution = Literal["person", "google", "ci-person", "sponsored"]
+
+CLAIMS = Language({"claims": _OBJECT})  # what `sponsors[].match` can look at
+
+_HEADER_VALUE = re.compile(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?", re.ASCII)  # RFC 9110 section 5.5, without obs-text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssuerEntry:
+    """One `issuers` entry.
+
+    Attributes:
+        issuer: Compared with a token's `iss`, character by character.
+        audiences: Accepted beside an upstream's own `<public_url>/mcp/<name>`.
+        jwks_uri, jwks_file: Where the keys are; one of the two, the other None.
+        domains: For `google`: which `hd` makes a person.
+        max_age: How old a token's `iat` may be.
+    """
+
+    name: str
+    issuer: str
+    audiences: tuple[str, ...]
+    attribution: IssuerAttribution
+    jwks_uri: str | None
+    jwks_file: Path | None
+    domains: tuple[str, ...]
+    max_age: Micros
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonEntry:
+    """One `people` entry; `email` is in lower case and names the person everywhere."""
+
+    email: str
+    github_id: int | None
+    groups: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SponsorEntry:
+    """One `sponsors` entry: who answers for tokens whose claims match."""
+
+    match: Condition
+    person: str
+
+    def matches(self, claims: Mapping[str, Any]) -> bool:
+        """Tell whether verified claims are of this entry; a condition that fails does not match."""
+        return self.match.evaluate(CLAIMS.bind({"claims": dict(claims)})) is True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeaderCredential:
+    """A header of the gateway's own, whose value is a mounted file's."""
+
+    name: str
+    file: Path
+    prefix: str
+
+    def value(self, mounted: bytes) -> str:
+        """Return the header's value from the file's bytes; one line end after it is no part of it.
+
+        Raises:
+            Misconfigured: It could not stand in a header. The message never shows it.
+        """
+        text = self.prefix + mounted.decode("latin-1").removesuffix("\n").removesuffix("\r")
+        if not mounted.strip() or not _HEADER_VALUE.fullmatch(text):
+            raise Misconfigured(f"{self.file}: not one line of printable ASCII that can stand in a header")
+        return text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpstreamEntry:
+    """One `upstreams` entry, served at `/mcp/<name>`.
+
+    Attributes:
+        retention: The class of its bodies.
+    """
+
+    name: str
+    url: str
+    timeout: Micros
+    retention: str
+    credential: HeaderCredential | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """A whole file.
+
+    Attributes:
+        text: The file's exact bytes: what `policy:loaded` keeps.
+        digest: Their SHA-256, hex.
+        origin: The log's name.
+        public_url: Scheme and host, no slash at the end.
+        retention: Body classes and how many days they are kept.
+    """
+
+    path: Path
+    text: bytes
+    origin: str
+    public_url: str
+    issuers: tuple[IssuerEntry, ...]
+    people: tuple[PersonEntry, ...]
+    sponsors: tuple[SponsorEntry, ...]
+    upstreams: tuple[UpstreamEntry, ...]
+    rules: tuple[Rule, ...]
+    retention: Mapping[str, int]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the exact bytes, hex."""
+        return hashlib.sha256(self.text).hexdigest()
+
+    def policy(self) -> Policy:
+        """Return the rules, ready to decide."""
+        return Policy(self.rules, self.digest)
+
+    def audience(self, upstream: str) -> str:
+        """Return the audience that is an upstream's own (RFC 8707, RFC 9728)."""
+        return f"{self.public_url}/mcp/{upstream}"
