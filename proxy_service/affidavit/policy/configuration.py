@@ -16,13 +16,12 @@ from typing import Any, Literal
 
 from affidavit.clock import Micros
 from affidavit.errors import Misconfigured
-from affidavit.policy.condition import Condition, Language
-from affidavit.policy.condition import OBJECT as _OBJECT
+from affidavit.policy.condition import OBJECT, Condition, Language
 from affidavit.policy.decide import Policy, Rule
 
 IssuerAttribution = Literal["person", "google", "ci-person", "sponsored"]
 
-CLAIMS = Language({"claims": _OBJECT})  # what `sponsors[].match` can look at
+CLAIMS = Language({"claims": OBJECT})  # what `sponsors[].match` can look at
 
 _HEADER_VALUE = re.compile(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?", re.ASCII)  # RFC 9110 section 5.5, without obs-text
 

@@ -1,0 +1,176 @@
+"""Which human stands behind a verified token, if any.
+
+A pure function of the token's claims, the issuer's entry, the people and the sponsors. Never believes an address that
+the issuer has not verified, nor a name that its bearer could have chosen.
+
+Source: identity-and-approvals "Which human started this job".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from affidavit.clock import Micros
+from affidavit.identity.principal import Attribution, Credential, Principal, believed
+
+RECORDED_CI_CLAIMS = (
+    "actor",
+    "actor_id",
+    "environment",
+    "event_name",
+    "job_workflow_ref",
+    "ref",
+    "repository",
+    "repository_id",
+    "repository_owner_id",
+    "run_attempt",
+    "sha",
+    "workflow_ref",
+)
+
+_ADDRESS = re.compile(r"[^\s@]+@[^\s@]+", re.ASCII)
+_SERVICE_ACCOUNTS = re.compile(r"@([^@]*\.)?gserviceaccount\.com$")
+_NOT_PRESSED_BY_ANYONE = frozenset({"schedule"})  # GitHub then names whoever last edited the workflow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Issuer:
+    """Whose tokens are accepted.
+
+    Attributes:
+        issuer: Compared with `iss`, character by character.
+        audiences: Accepted beside the audience that is an upstream's own.
+        domains: For `google`: which `hd` makes a person.
+        max_age: How long ago `iat` may be.
+    """
+
+    name: str
+    issuer: str
+    audiences: frozenset[str]
+    attribution: Literal["person", "google", "ci-person", "sponsored"]
+    domains: frozenset[str]
+    max_age: Micros
+
+    @property
+    def of_jobs(self) -> bool:
+        """Whether machines, not browsers, hold its tokens."""
+        return self.attribution in ("ci-person", "sponsored")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """Somebody who is known; `email` is in lower case."""
+
+    email: str
+    github_id: int | None = None
+    groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sponsor:
+    """Who answers for tokens whose claims match."""
+
+    matches: Callable[[Mapping[str, Any]], bool]
+    person: str
+
+
+class Directory:
+    """The people, and who of them answers for which machines."""
+
+    def __init__(self, people: Iterable[Person], sponsors: Iterable[Sponsor]) -> None:
+        self._people = {person.email: person for person in people}
+        self._by_github_id = {str(one.github_id): one for one in self._people.values() if one.github_id is not None}
+        self._sponsors = tuple(sponsors)
+
+    def groups(self, email: str) -> tuple[str, ...]:
+        """Return the groups of an address; none for an unknown one."""
+        person = self._people.get(email)
+        return person.groups if person else ()
+
+    def by_github_id(self, number: str) -> Person | None:
+        """Return who has this GitHub account."""
+        return self._by_github_id.get(number)
+
+    def sponsor(self, claims: Mapping[str, Any]) -> Person | None:
+        """Return who answers for the bearer of these claims; whoever is not among the people answers for nobody."""
+        for sponsor in self._sponsors:
+            if sponsor.person in self._people and sponsor.matches(claims):
+                return self._people[sponsor.person]
+        return None
+
+
+def attribute(issuer: Issuer, credential: Credential, directory: Directory) -> Principal:
+    """Return the principal of a verified token."""
+    claims = believed(credential.claims)
+    email = verified_email(claims)
+    attribution, person, groups = _who(issuer, claims, email, directory)
+    return Principal(
+        issuer=issuer.issuer,
+        subject=claims["sub"],
+        email=email,
+        person=person,
+        groups=groups,
+        attribution=attribution,
+        run=_run(claims) if issuer.of_jobs else None,
+        claims=_recorded(claims) if issuer.of_jobs else {},
+        credential=credential,
+    )
+
+
+def verified_email(claims: Mapping[str, Any]) -> str | None:
+    """Return the address that the issuer vouches for, in lower case.
+
+    One that is not ASCII is none: letters that look alike, or become alike in lower case, must not name a person.
+    """
+    email = claims.get("email")
+    if claims.get("email_verified") is not True or not isinstance(email, str) or not email.isascii():
+        return None
+    return email.lower() if _ADDRESS.fullmatch(email) else None
+
+
+def _who(
+    issuer: Issuer, claims: Mapping[str, Any], email: str | None, directory: Directory
+) -> tuple[Attribution, str | None, tuple[str, ...]]:
+    if issuer.attribution == "person":
+        # Two issuers may both know a "root": a subject names a person only together with who said so.
+        return "person", email or f"{issuer.name}:{claims['sub']}", directory.groups(email or "")
+    if issuer.attribution == "google" and email and _is_of_domain(issuer, claims, email):
+        return "person", email, directory.groups(email)
+    if issuer.attribution == "ci-person":
+        starter = _who_pressed(claims, directory)
+        if starter is not None:
+            return "ci-person", starter.email, starter.groups
+    sponsor = directory.sponsor(claims)
+    # A sponsor answers for a machine, but does not lend it what they may do themselves.
+    return ("sponsored", sponsor.email, ()) if sponsor else ("none", None, ())
+
+
+def _is_of_domain(issuer: Issuer, claims: Mapping[str, Any], email: str) -> bool:
+    """Google's issuer serves service accounts and private accounts too."""
+    hosted = claims.get("hd")
+    return isinstance(hosted, str) and hosted in issuer.domains and not _SERVICE_ACCOUNTS.search(email)
+
+
+def _who_pressed(claims: Mapping[str, Any], directory: Directory) -> Person | None:
+    """Return who started this GitHub Actions run, if that is certain.
+
+    On a re-run the actor may not be who pressed the button, a schedule has nobody who did, and a claim that is missing
+    makes neither certain.
+    """
+    event = claims.get("event_name")
+    if str(claims.get("run_attempt")) != "1" or not isinstance(event, str) or event in _NOT_PRESSED_BY_ANYONE:
+        return None
+    actor = claims.get("actor_id")
+    return directory.by_github_id(str(actor)) if isinstance(actor, str | int) else None
+
+
+def _run(claims: Mapping[str, Any]) -> str | None:
+    run = claims.get("run_id")
+    return str(run) if isinstance(run, str | int) and not isinstance(run, bool) else None
+
+
+def _recorded(claims: Mapping[str, Any]) -> dict[str, str]:
+    return {name: claims[name] for name in RECORDED_CI_CLAIMS if isinstance(claims.get(name), str)}
