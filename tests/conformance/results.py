@@ -77,7 +77,7 @@ def differences(direct: Results, through: Results) -> list[Difference]:
 
 
 def _all_differences(direct: Results, through: Results) -> Iterator[Difference]:
-    for scenario in direct.scenarios | through.scenarios:
+    for scenario in {**direct.scenarios, **through.scenarios}:
         before, after = direct.scenarios.get(scenario, {}), through.scenarios.get(scenario, {})
         for check in {**before, **after}:
             statuses = before.get(check, ABSENT), after.get(check, ABSENT)
