@@ -1,6 +1,7 @@
 """Starts a fake, or anything else that announces its port, as a process, and always stops it."""
 
 import contextlib
+import select
 import signal
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 TESTS = Path(__file__).parents[1]
+START_S = 30  # a cold import of the mcp package on a busy machine takes several seconds
 STOP_S = 10  # fakes take at most 2 s, the gateway promises 8 s
 
 
@@ -16,16 +18,22 @@ def running(module: str, *arguments: str) -> Iterator[int]:
     """Run `python -m module` while the block lasts; gives the port that it prints first.
 
     Raises:
-        AssertionError: It ended before it had a port.
+        AssertionError: It had no port in time.
     """
     command = [sys.executable, "-m", module, *arguments]
     with subprocess.Popen(command, cwd=TESTS, stdout=subprocess.PIPE, text=True) as process:
         try:
-            line = process.stdout.readline() if process.stdout else ""
+            line = _first_line(process)
             assert line.strip().isdigit(), f"{module} did not start: {line!r}"
             yield int(line)
         finally:
             stop(process)
+
+
+def _first_line(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    told, _, _ = select.select([process.stdout], [], [], START_S)
+    return process.stdout.readline() if told else ""
 
 
 def stop(process: subprocess.Popen[str]) -> int:
