@@ -1,0 +1,1 @@
+"""The embedded default: one folder on a disk."""
