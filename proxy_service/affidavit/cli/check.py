@@ -1,0 +1,217 @@
+"""`affidavit check FILE`: explain a configuration, or everything that is wrong with it.
+
+Never opens the files and addresses that the configuration names.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from affidavit.clock import DAY, MINUTE, SECOND, Micros
+from affidavit.policy.configuration import (
+    Configuration,
+    HeaderCredential,
+    IssuerEntry,
+    PersonEntry,
+    SponsorEntry,
+    UpstreamEntry,
+)
+from affidavit.policy.decide import Rule
+from affidavit.policy.document import STANDARD, load
+from affidavit.policy.problems import ConfigurationErrors, Problem
+
+_UNITS = (("d", DAY), ("h", 60 * MINUTE), ("m", MINUTE), ("s", SECOND))
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add this command to the command line."""
+    parser: argparse.ArgumentParser = subparsers.add_parser("check", help="explain a configuration file")
+    parser.add_argument("file", type=Path, metavar="FILE", help="the configuration, affidavit.yaml")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Check one file; return 0 when it holds, 2 when it does not."""
+    path: Path = arguments.file
+    try:
+        configuration = load(path, path.read_bytes())
+    except OSError as error:
+        return _fail(path, [Problem(1, "", f"cannot be read: {error.strerror}")], as_json=arguments.json)
+    except ConfigurationErrors as error:
+        return _fail(path, error.errors, as_json=arguments.json)
+    if arguments.json:
+        _print_json(summary(configuration))
+    else:
+        _show(configuration, Console())
+    return 0
+
+
+def notes(configuration: Configuration) -> Iterator[str]:
+    """Yield what is allowed to stand in a file, and may not be meant."""
+    people = {person.email for person in configuration.people}
+    for sponsor in configuration.sponsors:
+        if sponsor.person not in people:
+            yield f"{sponsor.person} sponsors, but is not among people: such jobs have nobody behind them"
+    if not any(rule.then == "allow" for rule in configuration.rules):
+        yield "no rule allows anything: every call will be denied"
+    named = {upstream.retention for upstream in configuration.upstreams}
+    for name in configuration.retention:
+        if name not in named and name != STANDARD:
+            yield f"no upstream uses the retention class {name}"
+
+
+def summary(configuration: Configuration) -> dict[str, Any]:
+    """Return the JSON form of what a file says."""
+    return {
+        "digest": configuration.digest,
+        "origin": configuration.origin,
+        "public_url": configuration.public_url,
+        "issuers": [_issuer(issuer) for issuer in configuration.issuers],
+        "people": [
+            {"email": one.email, "github_id": one.github_id, "groups": one.groups} for one in configuration.people
+        ],
+        "sponsors": [{"match": one.match.text, "person": one.person} for one in configuration.sponsors],
+        "upstreams": [_upstream(configuration, upstream) for upstream in configuration.upstreams],
+        "rules": [_rule(rule) for rule in configuration.rules],
+        "retention_days": dict(configuration.retention),
+        "notes": list(notes(configuration)),
+    }
+
+
+def _issuer(issuer: IssuerEntry) -> dict[str, Any]:
+    return {
+        "name": issuer.name,
+        "issuer": issuer.issuer,
+        "audiences": issuer.audiences,
+        "attribution": issuer.attribution,
+        "keys": issuer.jwks_uri or str(issuer.jwks_file),
+        "domains": issuer.domains,
+        "max_age": _duration(issuer.max_age),
+    }
+
+
+def _upstream(configuration: Configuration, upstream: UpstreamEntry) -> dict[str, Any]:
+    return {
+        "name": upstream.name,
+        "served_at": configuration.audience(upstream.name),
+        "url": upstream.url,
+        "timeout": _duration(upstream.timeout),
+        "retention": upstream.retention,
+        "credential": _credential(upstream.credential) if upstream.credential else None,
+    }
+
+
+def _rule(rule: Rule) -> dict[str, Any]:
+    return {
+        "name": rule.name,
+        "when": rule.when.text,
+        "then": rule.then,
+        "effect": rule.effect if rule.then == "allow" else None,
+        "reason": rule.reason,
+        "reads": sorted(rule.when.names),
+    }
+
+
+def _fail(path: Path, problems: Iterable[Problem], *, as_json: bool) -> int:
+    if as_json:
+        _print_json({"file": str(path), "errors": [problem.form() for problem in problems]})
+        return 2
+    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    for problem in problems:
+        console.print(f"[red]{escape(str(path))}:[/red]{escape(str(problem))}")
+    return 2
+
+
+def _print_json(value: Any) -> None:
+    sys.stdout.write(json.dumps(value, indent=2) + "\n")
+
+
+def _show(configuration: Configuration, console: Console) -> None:
+    for title, lines in _sections(configuration):
+        console.print(f"[bold]{title}[/bold]", highlight=False)
+        for line in lines:
+            console.print(f"  {line}", highlight=False, soft_wrap=True)
+
+
+def _sections(configuration: Configuration) -> Iterator[tuple[str, Iterable[str]]]:
+    yield f"{escape(str(configuration.path))} holds", _heading(configuration)
+    yield "Issuers, whose tokens are accepted", map(_explain_issuer, configuration.issuers)
+    yield "People", map(_explain_person, configuration.people)
+    yield "Sponsors, who answer for machines", map(_explain_sponsor, configuration.sponsors)
+    yield "Upstreams", map(_explain_upstream, configuration.upstreams)
+    yield "Rules, the first match wins", [*map(_explain_rule, configuration.rules), "[red]deny[/red]   everything else"]
+    yield "Notes", (f"[yellow]{escape(note)}[/yellow]" for note in notes(configuration))
+
+
+def _heading(configuration: Configuration) -> Iterator[str]:
+    yield f"log        {escape(configuration.origin)}"
+    yield f"served at  {escape(configuration.public_url)}"
+    yield f"sha256     {configuration.digest}"
+    yield "retention  " + ", ".join(f"{name} {days} days" for name, days in configuration.retention.items())
+
+
+def _explain_issuer(issuer: IssuerEntry) -> str:
+    means = {
+        "person": "every subject is a person",
+        "google": f"a person of {', '.join(issuer.domains)}, or a sponsored machine",
+        "ci-person": "a job of the person who started it (GitHub), or a sponsored one",
+        "sponsored": "a sponsored machine",
+    }
+    return _lines(
+        f"[cyan]{issuer.name}[/cyan]  {escape(issuer.issuer)}",
+        f"is         {means[issuer.attribution]}",
+        f"for        {escape(', '.join((*issuer.audiences, "the upstream's own")))}",
+        f"at most    {_duration(issuer.max_age)} old",
+        f"keys from  {escape(issuer.jwks_uri or str(issuer.jwks_file))}",
+    )
+
+
+def _explain_person(person: PersonEntry) -> str:
+    github = f"GitHub {person.github_id}" if person.github_id is not None else ""
+    return "  ".join(filter(None, (f"[cyan]{escape(person.email)}[/cyan]", github, " ".join(person.groups))))
+
+
+def _explain_sponsor(sponsor: SponsorEntry) -> str:
+    return f"[cyan]{escape(sponsor.person)}[/cyan]  {escape(sponsor.match.text.strip())}"
+
+
+def _explain_upstream(upstream: UpstreamEntry) -> str:
+    credential = upstream.credential
+    return _lines(
+        f"[cyan]/mcp/{upstream.name}[/cyan]  {escape(upstream.url)}",
+        f"waits      {_duration(upstream.timeout)}",
+        f"bodies     {upstream.retention}",
+        f"sends      {escape(_credential(credential))}" if credential else "sends      no credential",
+    )
+
+
+def _explain_rule(rule: Rule) -> str:
+    verdict = "[red]deny[/red] " if rule.then == "deny" else "[green]allow[/green]"
+    effect = f"  (a {rule.effect})" if rule.then == "allow" else ""
+    return _lines(
+        f"{verdict}  [cyan]{rule.name}[/cyan]{effect}",
+        *(f"  {escape(line)}" for line in rule.when.text.strip().splitlines()),
+        *([f"  “{escape(rule.reason)}”"] if rule.reason else []),
+    )
+
+
+def _credential(credential: HeaderCredential) -> str:
+    return f"header {credential.name} from {credential.file}"
+
+
+def _lines(*lines: str) -> str:
+    return "\n     ".join(lines)
+
+
+def _duration(length: Micros) -> str:
+    """Return the shortest form that the file itself could have."""
+    return next(f"{length // unit}{letter}" for letter, unit in _UNITS if length % unit == 0)

@@ -1,0 +1,99 @@
+"""What single values of the configuration file cannot show: names given twice, and references to nothing.
+
+Looks at the file as it was read, so that these stand beside all other errors.
+
+Source: architecture "Configuration".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from affidavit.policy.complaints import NOT_YET
+from affidavit.policy.condition import did_you_mean
+from affidavit.policy.problems import Place, Problem
+from affidavit.policy.yaml_lines import Tree
+
+# Their documentation names these; an entry need not.
+WELL_KNOWN_KEYS = {
+    "https://accounts.google.com": "https://www.googleapis.com/oauth2/v3/certs",
+    "https://token.actions.githubusercontent.com": "https://token.actions.githubusercontent.com/.well-known/jwks",
+}
+
+_UNIQUE = (
+    ("issuers", "name"),
+    ("issuers", "issuer"),
+    ("people", "email"),
+    ("people", "github_id"),
+    ("upstreams", "name"),
+    ("rules", "name"),
+)
+
+Complain = Callable[[Place, str], None]
+
+
+def contradictions(tree: Tree) -> list[Problem]:
+    """Return what does not go together in a file, whatever else is wrong with it."""
+    problems: list[Problem] = []
+
+    def complain(place: Place, message: str) -> None:
+        problems.append(tree.problem(place, message))
+
+    top = tree.value if isinstance(tree.value, dict) else {}
+    for section, key in _UNIQUE:
+        _check_unique(top, section, key, tree, complain)
+    for place, issuer in _entries(top, "issuers"):
+        _check_issuer(place, issuer, complain)
+    for name in ("issuers", "upstreams"):
+        if top.get(name) == []:
+            complain((name,), "there must be at least one")
+    _check_retention(top, complain)
+    return problems
+
+
+def _entries(top: dict[str, Any], section: str) -> Iterator[tuple[Place, dict[str, Any]]]:
+    entries = top.get(section)
+    for i, entry in enumerate(entries if isinstance(entries, list) else []):
+        if isinstance(entry, dict):
+            yield (section, i), entry
+
+
+def _check_unique(top: dict[str, Any], section: str, key: str, tree: Tree, complain: Complain) -> None:
+    seen: dict[Any, Place] = {}
+    for place, entry in _entries(top, section):
+        value = entry.get(key)
+        if not isinstance(value, str | int):
+            continue
+        value = value.lower() if isinstance(value, str) else value
+        first = seen.setdefault(value, (*place, key))
+        if first[:2] != place:
+            complain((*place, key), f"'{value}' stands already on line {tree.line(first)}")
+
+
+def _check_issuer(place: Place, issuer: dict[str, Any], complain: Complain) -> None:
+    url, attribution = issuer.get("issuer"), issuer.get("attribution")
+    if "jwks_uri" in issuer and "jwks_file" in issuer:
+        complain((*place, "jwks_file"), "either jwks_uri or jwks_file, not both")
+    if "jwks_uri" not in issuer and "jwks_file" not in issuer and url not in WELL_KNOWN_KEYS:
+        complain(place, "its keys are missing: give jwks_uri or jwks_file")
+    if attribution == "google" and not issuer.get("domains"):
+        complain(place, "attribution google needs domains: anybody can have a Google account")
+    if attribution != "google" and "domains" in issuer:
+        complain((*place, "domains"), "domains mean something for attribution google only")
+    if attribution == "ci-person" and isinstance(url, str) and "gitlab" in url:
+        complain((*place, "attribution"), f"ci-person for GitLab is {NOT_YET}: sponsored is")
+
+
+def _check_retention(top: dict[str, Any], complain: Complain) -> None:
+    classes = top.get("retention", {"standard": "400d"})
+    if not isinstance(classes, dict):
+        return
+    if "standard" not in classes:
+        complain(("retention",), "the class standard is missing: what belongs to no upstream is kept in it")
+    for place, upstream in _entries(top, "upstreams"):
+        name = upstream.get("retention", "standard")
+        if isinstance(name, str) and name not in classes:
+            where = (*place, "retention") if "retention" in upstream else place
+            near = did_you_mean(name, classes)
+            complain(where, f"no class '{name}' in retention{near}; known are {', '.join(classes)}")

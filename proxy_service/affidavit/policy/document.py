@@ -1,0 +1,242 @@
+"""The file `affidavit.yaml`: what may stand in it, read strictly.
+
+Source: architecture "Configuration". What later work brings is refused with "not supported yet", never passed over.
+Never reads another file: those that it names are others' to open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, get_args
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, InstanceOf, ValidationError
+
+from affidavit.clock import MINUTE, SECOND, Micros
+from affidavit.policy import fields
+from affidavit.policy.complaints import Vocabulary, explain
+from affidavit.policy.condition import Condition, Language
+from affidavit.policy.configuration import (
+    CLAIMS,
+    Configuration,
+    HeaderCredential,
+    IssuerAttribution,
+    IssuerEntry,
+    PersonEntry,
+    SponsorEntry,
+    UpstreamEntry,
+)
+from affidavit.policy.consistency import WELL_KNOWN_KEYS, contradictions
+from affidavit.policy.decide import RULES, Rule
+from affidavit.policy.problems import ConfigurationErrors, Place
+from affidavit.policy.yaml_lines import Unreadable, read_yaml
+
+STANDARD = "standard"
+DEFAULT_TIMEOUT: Micros = 60 * SECOND
+MAX_AGE_OF_PEOPLE: Micros = 60 * MINUTE  # identity-and-approvals "Tokens"
+MAX_AGE_OF_JOBS: Micros = 10 * MINUTE  # identity-and-approvals "Tokens"
+
+
+def _text(read: Callable[[str], Any]) -> BeforeValidator:
+    def validate(value: Any) -> Any:
+        if not isinstance(value, str):
+            raise ValueError("must be a text (in quotes, if it looks like a number)")  # noqa: TRY004
+        return read(value)
+
+    return BeforeValidator(validate)
+
+
+def _condition(language: Language) -> BeforeValidator:
+    def validate(value: Any) -> Condition:
+        if isinstance(value, bool):  # `when: true` is a condition, too
+            value = str(value).lower()
+        if not isinstance(value, str):
+            raise ValueError("must be a condition, in quotes")  # noqa: TRY004
+        return language.compile(value)
+
+    return BeforeValidator(validate)
+
+
+Name = Annotated[str, _text(fields.name)]
+Class = Annotated[str, _text(fields.retention_class)]
+Email = Annotated[str, _text(fields.email)]
+File = Annotated[str, _text(fields.file)]
+Duration = Annotated[int, _text(fields.duration)]
+Days = Annotated[int, _text(fields.days)]
+SecureUrl = Annotated[str, _text(fields.secure_url)]
+
+
+class Section(BaseModel):
+    """A mapping of the file: known keys only.
+
+    `LATER` lists keys, and `LATER_VALUES` values by key, that are designed and not built.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    LATER: ClassVar[tuple[str, ...]] = ()
+    LATER_VALUES: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+
+
+class IssuerSection(Section):  # noqa: D101
+    LATER_VALUES = {"attribution": ("delegated", "gitlab", "iap")}
+
+    name: Name
+    issuer: Annotated[str, _text(fields.issuer)]
+    audiences: list[Annotated[str, _text(fields.audience)]] = []
+    attribution: IssuerAttribution
+    jwks_uri: SecureUrl | None = None
+    jwks_file: File | None = None
+    domains: list[Annotated[str, _text(fields.domain)]] = []
+    max_age: Duration | None = None
+
+    def entry(self, folder: Path) -> IssuerEntry:  # noqa: D102
+        usual = MAX_AGE_OF_PEOPLE if self.attribution in ("person", "google") else MAX_AGE_OF_JOBS
+        return IssuerEntry(
+            name=self.name,
+            issuer=self.issuer,
+            audiences=tuple(self.audiences),
+            attribution=self.attribution,
+            jwks_uri=self.jwks_uri or (None if self.jwks_file else WELL_KNOWN_KEYS[self.issuer]),
+            jwks_file=folder / self.jwks_file if self.jwks_file else None,
+            domains=tuple(self.domains),
+            max_age=self.max_age or usual,
+        )
+
+
+class PersonSection(Section):  # noqa: D101
+    email: Email
+    github_id: int | None = None
+    groups: list[Name] = []
+
+    def entry(self) -> PersonEntry:  # noqa: D102
+        return PersonEntry(email=self.email, github_id=self.github_id, groups=tuple(self.groups))
+
+
+class SponsorSection(Section):  # noqa: D101
+    match: Annotated[InstanceOf[Condition], _condition(CLAIMS)]
+    person: Email
+
+    def entry(self) -> SponsorEntry:  # noqa: D102
+        return SponsorEntry(match=self.match, person=self.person)
+
+
+class HeaderSection(Section):  # noqa: D101
+    name: Annotated[str, _text(fields.header_name)]
+    file: File
+    prefix: Annotated[str, _text(fields.header_prefix)] = ""
+
+
+class CredentialSection(Section):  # noqa: D101
+    LATER = ("google_id_token", "google_access_token", "impersonate", "secret", "token_exchange")
+
+    header: HeaderSection
+
+    def entry(self, folder: Path) -> HeaderCredential:  # noqa: D102
+        return HeaderCredential(name=self.header.name, file=folder / self.header.file, prefix=self.header.prefix)
+
+
+class UpstreamSection(Section):  # noqa: D101
+    LATER = ("statements", "masking", "tools", "networks")
+    LATER_VALUES = {"kind": ("http", "google", "grpc", "rest")}
+
+    name: Name
+    kind: Literal["mcp"]
+    url: Annotated[str, _text(fields.upstream_url)]
+    timeout: Duration = DEFAULT_TIMEOUT
+    retention: Class = STANDARD
+    credential: CredentialSection | None = None
+
+    def entry(self, folder: Path) -> UpstreamEntry:  # noqa: D102
+        return UpstreamEntry(
+            name=self.name,
+            url=self.url,
+            timeout=self.timeout,
+            retention=self.retention,
+            credential=self.credential.entry(folder) if self.credential else None,
+        )
+
+
+class RuleSection(Section):  # noqa: D101
+    LATER = ("approvers", "expires", "strength", "approvals", "hold", "reason_required")
+    LATER_VALUES = {"then": ("require_approval",)}
+
+    name: Name
+    when: Annotated[InstanceOf[Condition], _condition(RULES)]
+    then: Literal["allow", "deny"]
+    effect: Literal["read", "write"] = "write"
+    reason: Annotated[str, _text(fields.sentence)] | None = None
+
+    def entry(self) -> Rule:  # noqa: D102
+        return Rule(name=self.name, when=self.when, then=self.then, effect=self.effect, reason=self.reason)
+
+
+class Document(Section):
+    """The whole file."""
+
+    LATER = ("masking", "channels", "directories", "approvals", "revocation", "witnesses", "networks")
+
+    version: Literal[1]
+    origin: Annotated[str, _text(fields.origin)]
+    public_url: Annotated[str, _text(fields.public_url)]
+    issuers: list[IssuerSection]
+    people: list[PersonSection] = []
+    sponsors: list[SponsorSection] = []
+    upstreams: list[UpstreamSection]
+    rules: list[RuleSection] = []
+    retention: dict[Class, Days] = {STANDARD: 400}
+
+    def configuration(self, path: Path, text: bytes) -> Configuration:
+        """Return the file's meaning as plain values."""
+        folder = path.parent
+        return Configuration(
+            path=path,
+            text=text,
+            origin=self.origin,
+            public_url=self.public_url,
+            issuers=tuple(issuer.entry(folder) for issuer in self.issuers),
+            people=tuple(person.entry() for person in self.people),
+            sponsors=tuple(sponsor.entry() for sponsor in self.sponsors),
+            upstreams=tuple(upstream.entry(folder) for upstream in self.upstreams),
+            rules=tuple(rule.entry() for rule in self.rules),
+            retention=dict(self.retention),
+        )
+
+
+def load(path: Path, text: bytes) -> Configuration:
+    """Read a configuration file.
+
+    Args:
+        path: Where it lies: files that it names are meant from its folder.
+        text: Its exact bytes.
+
+    Raises:
+        ConfigurationErrors: Everything that is wrong with it, each with its line.
+    """
+    try:
+        tree = read_yaml(text)
+    except Unreadable as error:
+        raise ConfigurationErrors(path, [error.problem]) from error
+    problems = tree.problems + contradictions(tree)
+    try:
+        document = Document.model_validate(tree.value)
+    except ValidationError as error:
+        problems += explain(error.errors(include_url=False), tree, _vocabulary_at)
+        raise ConfigurationErrors(path, problems) from error
+    if problems:
+        raise ConfigurationErrors(path, problems)
+    return document.configuration(path, text)
+
+
+def _vocabulary_at(place: Place) -> Vocabulary:
+    section: type[Section] = Document
+    for step in place:
+        if isinstance(step, str):
+            section = _section_in(section.model_fields[step].annotation) or section
+    return Vocabulary(keys=tuple(section.model_fields), later=section.LATER, later_values=section.LATER_VALUES)
+
+
+def _section_in(annotation: Any) -> type[Section] | None:
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        return annotation
+    return next((found for part in get_args(annotation) if (found := _section_in(part))), None)
