@@ -114,7 +114,7 @@ class TreeBuilder:
 
     def copy(self) -> TreeBuilder:
         """Return another builder that starts as this one, so that a batch can be tried."""
-        other = TreeBuilder(bundles=self._entries is not None)
+        other = TreeBuilder()
         other.size = self.size
         other._rows = [_Row(row.hashes) for row in self._rows]
         other._entries = None if self._entries is None else list(self._entries)

@@ -61,7 +61,7 @@ class Checkpoint:
         origin, size, root = lines[:_LINES]
         checkpoint = cls(origin=origin, size=_parse_size(size), root=decode_base64(root))
         if checkpoint.text() != text:
-            raise Malformed("a checkpoint ends with the newline after its root", code="bad_checkpoint")
+            raise Malformed("a size has no leading zeros; a checkpoint ends after its root", code="bad_checkpoint")
         return checkpoint
 
 
@@ -84,6 +84,6 @@ def open_checkpoint(raw: bytes, *, origin: str, keys: Iterable[VerifierKey]) -> 
 
 
 def _parse_size(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or len(text) > len(str(MAX_SIZE)) or str(int(text)) != text:
-        raise Malformed("a size is a decimal number without leading zeros", code="bad_size")
+    if not text.isascii() or not text.isdigit() or len(text) > len(str(MAX_SIZE)):
+        raise Malformed("a size is a decimal number", code="bad_size")
     return int(text)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from affidavit.errors import Malformed, VerificationFailed
@@ -68,11 +68,15 @@ class TileName:
         return f"tile/{level}/{_index_path(self.index)}{partial}"
 
     def cut(self, body: bytes, width: int) -> bytes:
-        """Return the body of this tile when it was only `width` wide, given its present `body`.
+        """Return the body of this tile when it was only `width` wide, given its `body` now or later.
 
         A partial tile is a prefix of every later one, so a stale one is checked against what was derived since.
+
+        Raises:
+            Malformed: This tile never was that wide, or `body` is no bundle.
         """
-        replace(self, width=width)  # refuses a width that no tile has
+        if not 1 <= width <= self.width:
+            raise Malformed(f"{self.path} never was {width} wide", code="bad_tile")
         if self.level is None:
             return encode_entries(decode_entries(body)[:width])
         return body[: width * HASH_SIZE]

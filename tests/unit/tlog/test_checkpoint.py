@@ -88,6 +88,12 @@ def test_what_is_not_exactly_a_checkpoint_is_refused(text):
         Checkpoint.parse(text)
 
 
+def test_the_largest_log_has_a_checkpoint():
+    text = f"{ORIGIN}\n9007199254740991\n{ENCODED}\n"
+
+    assert Checkpoint.parse(text).size == 2**53 - 1
+
+
 def test_a_signed_checkpoint_is_believed():
     assert open_checkpoint(signed(), origin=ORIGIN, keys=[key(OLD)]) == Checkpoint.parse(TEXT)
 

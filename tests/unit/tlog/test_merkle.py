@@ -94,7 +94,9 @@ def test_an_edge_that_does_not_fit_its_size_is_refused(size, edge):
 
 def test_a_tree_does_not_grow_past_the_integers_that_json_keeps_exact():
     """evidence-format.md section 2: positions are at most 2^53-1."""
-    full = Frontier(MAX_SIZE, [LEAVES[0]] * 53)
+    full = Frontier(MAX_SIZE - 1, [LEAVES[0]] * 52)
+    full.append(LEAVES[1])
 
+    assert full.size == MAX_SIZE == 2**53 - 1
     with pytest.raises(ValueError):
         full.append(LEAVES[1])

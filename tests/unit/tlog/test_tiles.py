@@ -213,10 +213,10 @@ def test_a_stale_partial_is_a_prefix_of_what_came_later(width):
         assert full.cut(late[full.path], width) == early[name.path]
 
 
-@pytest.mark.parametrize("width", [0, 257])
-def test_no_tile_is_cut_to_a_width_that_no_tile_has(width):
+@pytest.mark.parametrize("width", [-1, 0, 4, 257])
+def test_no_tile_is_cut_to_a_width_that_it_never_had(width):
     with pytest.raises(Malformed):
-        TileName(0, 0).cut(b"a" * HASH_SIZE * 256, width)
+        TileName(0, 0, 3).cut(b"a" * HASH_SIZE * 256, width)
 
 
 def test_a_deleted_partial_is_read_from_the_full_tile():

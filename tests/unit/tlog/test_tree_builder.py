@@ -166,6 +166,13 @@ def test_an_entry_that_fits_no_bundle_adds_nothing(before):
     assert dict(builder.partials()) == stored_log(before).files
 
 
+def test_the_longest_entry_fits():
+    builder = TreeBuilder()
+    builder.append([b"a" * 65_535])
+
+    assert dict(builder.partials())["tile/entries/000.p/1"] == b"\xff\xff" + b"a" * 65_535
+
+
 def test_bundles_are_not_derived_from_hashes_alone():
     with pytest.raises(ValueError):
         TreeBuilder().extend([leaf_hash(b"a")])
