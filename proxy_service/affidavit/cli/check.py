@@ -166,10 +166,11 @@ def _explain_issuer(issuer: IssuerEntry) -> str:
         "ci-person": "a job of the person who started it (GitHub), or a sponsored one",
         "sponsored": "a sponsored machine",
     }
+    audiences = [*issuer.audiences, "the upstream's own"]
     return _lines(
         f"[cyan]{issuer.name}[/cyan]  {escape(issuer.issuer)}",
         f"is         {means[issuer.attribution]}",
-        f"for        {escape(', '.join((*issuer.audiences, "the upstream's own")))}",
+        f"for        {escape(', '.join(audiences))}",
         f"at most    {_duration(issuer.max_age)} old",
         f"keys from  {escape(issuer.jwks_uri or str(issuer.jwks_file))}",
     )
