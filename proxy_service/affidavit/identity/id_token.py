@@ -131,7 +131,8 @@ def _malformed(message: str, issuer: str = "other") -> Unauthenticated:
 def _check_header(header: Mapping[str, Any]) -> None:
     if "crit" in header:
         raise Unauthenticated("the token's header asks for an extension", code="critical_header")
-    if header.get("alg") not in ALGORITHMS:
+    algorithm = header.get("alg")
+    if not isinstance(algorithm, str) or algorithm not in ALGORITHMS:
         raise Unauthenticated("the token's algorithm is not allowed", code="algorithm_not_allowed")
     if not isinstance(header.get("kid", ""), str):
         raise _malformed("'kid' is not a text")
