@@ -74,7 +74,8 @@ def test_a_key_that_is_of_no_use_is_passed_over(change):
 
 def test_a_short_rsa_key_is_passed_over():
     """RFC 7518 section 3.3."""
-    short = RSAAlgorithm.to_jwk(rsa.generate_private_key(65537, 1024).public_key(), as_dict=True)
+    bits = 1024
+    short = RSAAlgorithm.to_jwk(rsa.generate_private_key(65537, bits).public_key(), as_dict=True)
 
     with pytest.raises(Malformed) as refused:
         KeySet.parse(key_set({**short, "kid": "short"}))
