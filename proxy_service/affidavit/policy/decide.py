@@ -147,16 +147,21 @@ class Policy:
         known = RULES.bind(self._values(facts))
         anything = RULES.bind(self._values(facts, unknown=_REQUEST))
         candidate: Rule | None = None
+        unserved: Rule | None = None
         for rule in self.rules:
             matched = self._matches(rule, rule.when.evaluate(known))
             if rule.then == "allow":
-                usable = matched or _possible(rule, anything)
-                candidate = candidate or (rule if usable and rule.serves(_attribution(facts)) else None)
+                serves = rule.serves(_attribution(facts))
+                if matched and serves:
+                    return self._by(rule, facts)
+                if matched or _possible(rule, anything):
+                    candidate, unserved = (candidate or rule, unserved) if serves else (candidate, unserved or rule)
             elif matched and "method" in rule.when.names:
                 return self._by(rule, facts)
             elif matched and rule.when.names.isdisjoint(_THING):
                 return self._by(candidate or rule, facts)
-        return self._by(candidate, facts) if candidate else self._unmatched()
+        found = candidate or unserved  # the second is a denial, with a better reason than that nothing matched
+        return self._by(found, facts) if found else self._unmatched()
 
     def _values(self, facts: Facts, unknown: Iterable[str] = ()) -> dict[str, Any]:
         """Return the named variables only: converting is what a decision costs most."""
