@@ -57,6 +57,12 @@ def _condition(language: Language) -> BeforeValidator:
     return BeforeValidator(validate)
 
 
+def _version(value: Any) -> int:
+    if type(value) is not int or value != 1:  # true equals 1, too
+        raise ValueError("must be 1")
+    return value
+
+
 Name = Annotated[str, _text(fields.name)]
 Class = Annotated[str, _text(fields.retention_class)]
 Email = Annotated[str, _text(fields.email)]
@@ -176,7 +182,7 @@ class Document(Section):
 
     LATER = ("masking", "channels", "directories", "approvals", "revocation", "witnesses", "networks")
 
-    version: Literal[1]
+    version: Annotated[int, BeforeValidator(_version)]
     origin: Annotated[str, _text(fields.origin)]
     public_url: Annotated[str, _text(fields.public_url)]
     issuers: list[IssuerSection]

@@ -258,7 +258,7 @@ def test_what_is_wrong_is_said_with_its_line(old, new, complaint):
 TWICE = [
     (
         "issuers",
-        "name: laptop",
+        "laptop",
         "  - {name: laptop, issuer: https://b.test, jwks_file: x, attribution: person}",
         "name",
     ),
@@ -290,7 +290,7 @@ def test_all_errors_are_said_at_once_in_the_order_of_their_lines():
     text = GOOD
     for old, new in (
         ("version: 1", "version: 2"),
-        ("laptop", "?"),
+        ("laptop", "a b"),
         ("target ==", "tarket =="),
         ("then: allow", "then: x"),
     ):
@@ -399,10 +399,13 @@ def test_no_text_is_an_accident(text):
 )
 def test_no_slip_of_the_pen_is_an_accident(at, cut, put):
     text = GOOD[:at] + put + GOOD[at + cut :]
+    errors = []
     try:
-        assert load(PATH, text.encode()).text == text.encode()
+        load(PATH, text.encode())
     except ConfigurationErrors as error:
-        assert all(1 <= problem.line <= text.count("\n") + 2 for problem in error.errors)
+        errors = error.errors
+
+    assert all(1 <= problem.line <= text.count("\n") + 2 for problem in errors)
 
 
 # The credential that a configuration names.
