@@ -22,6 +22,7 @@ from affidavit.errors import Malformed, OutcomeUnknown, Unavailable
 SYNC_EACH = 12  # files; more are made durable by one syncfs: measured 0.26 ms a file against 0.2 to 1.2 ms for all
 
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._@-]*(?:/[A-Za-z0-9_-][A-Za-z0-9._@-]*)*", re.ASCII)
+_TEMPORARY = re.compile(r"\d+-[0-9a-f]{8}-\d+", re.ASCII)
 
 
 class Scratch:
@@ -66,7 +67,7 @@ class Scratch:
         """
         for entry in os.scandir(self._folder):
             with contextlib.suppress(OSError):
-                if entry.is_file(follow_symlinks=False) and entry.stat().st_mtime < older_than:
+                if _TEMPORARY.fullmatch(entry.name) and entry.stat().st_mtime < older_than:
                     Path(entry.path).unlink()
 
 

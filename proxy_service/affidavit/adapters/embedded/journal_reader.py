@@ -14,10 +14,9 @@ import fcntl
 import logging
 import mmap
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 from affidavit.adapters.embedded.disk import Disk, mend
 from affidavit.adapters.embedded.frames import Buffer, Frame, next_frame, read_frame
@@ -31,12 +30,7 @@ SUFFIX = ".journal"
 _diagnostics = logging.getLogger("affidavit.journal")
 
 
-class Quarantine(Protocol):
-    """Keeps what cannot be stored where it belongs."""
-
-    def keep(self, name: str, data: bytes, why: str) -> None:
-        """Make it durable under a name of its own, and say so loudly."""
-        ...
+Quarantine = Callable[[str, bytes, str], None]  # (name, data, why): keeps what cannot be stored where it belongs
 
 
 @dataclass(slots=True)
@@ -91,7 +85,7 @@ class JournalReader:
         """
         for name, file in list(self._files.items()):
             for offset, garbage in file.garbage:
-                self._quarantine.keep(f"journal/{name}@{offset}", garbage, "no frame of a journal: torn, or damaged")
+                self._quarantine(f"journal/{name}@{offset}", garbage, "no frame of a journal: torn, or damaged")
             file.done, file.garbage = file.read, []
             if file.final and self._removed(file.path):
                 del self._files[name]
