@@ -185,8 +185,8 @@ def _split(count: int) -> int:
 
 
 def _up_to_odd(place: int, last: int) -> tuple[int, int]:
-    """Climb over the levels where the right edge has no sibling of its own."""
-    while place and not place & 1:
+    """Climb over the levels where the right edge, never leaf 0, has no sibling of its own."""
+    while not place & 1:
         place, last = place >> 1, last >> 1
     return place, last
 

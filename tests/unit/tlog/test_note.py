@@ -105,6 +105,8 @@ def test_every_flipped_bit_of_a_note_is_noticed():
         TEXT.encode(),
         f"{TEXT}\n".encode(),
         f"\n{PETER_LINE}".encode(),  # no text: the empty line is the text's own newline
+        PETER_LINE.encode(),
+        under(PETER_LINE.removeprefix("\u2014 ")),
         BY_PETER[:-1],
         BY_PETER + b"\n",
         BY_PETER + b"Unexpected line.\n",
@@ -124,13 +126,40 @@ def test_every_flipped_bit_of_a_note_is_noticed():
         under(PETER_LINE.replace("JnAM=", "JnAM=====")),
         under(PETER_LINE.replace("/", "_")),
         f"{TEXT}\n\u2014 PeterNeumann x08goA==\n".encode(),  # a key id and nothing behind it
-        under(PETER_LINE * 101),
-        b"a" * MAX_NOTE_BYTES + b"\n\n" + PETER_LINE.encode(),
     ],
 )
 def test_what_is_not_exactly_a_note_is_refused(raw):
     with pytest.raises(Malformed):
         Note.parse(raw)
+
+
+@pytest.mark.parametrize(
+    ("raw", "code"),
+    [(under("not a line\n" * 101), "bad_signature_count"), (b"\xff" * (MAX_NOTE_BYTES + 1), "note_too_long")],
+)
+def test_a_note_beyond_its_bounds_is_refused_before_it_is_read(raw, code):
+    """C2SP signed-note: verifiers should apply a maximum limit. A checkpoint comes from a bucket that others write."""
+    with pytest.raises(Malformed) as caught:
+        Note.parse(raw)
+    assert caught.value.code == code
+
+
+def test_the_bounds_themselves_are_accepted():
+    assert verify(Note.parse(under(PETER_LINE * 100)), [peter]) == TEXT
+
+    text = "a" * (MAX_NOTE_BYTES - 2 - len(ENOCH_LINE.encode())) + "\n"
+    note = sign(text, enoch, ENOCH.sign)
+    assert len(note.encode()) == MAX_NOTE_BYTES == 1_000_000
+    assert Note.parse(note.encode()) == note
+
+
+def test_no_note_is_made_that_could_not_be_read():
+    (line,) = Note.parse(BY_PETER).signatures
+    for signatures in ((), (line,) * 101):
+        with pytest.raises(Malformed):
+            Note(unverified_text=TEXT, signatures=signatures)
+    with pytest.raises(Malformed):
+        Note(unverified_text="a" * MAX_NOTE_BYTES + "\n", signatures=(line,))
 
 
 def test_sixteen_signatures_of_five_kilobytes_are_accepted():
@@ -239,6 +268,12 @@ def test_what_cannot_name_a_key_is_refused(name):
         VerifierKey(name=name, public_key=bytes(32))
     with pytest.raises(Malformed):
         Signature(name=name, key_id=1, signature=b"a")
+
+
+@pytest.mark.parametrize("length", [0, 31, 33])
+def test_a_public_key_of_another_length_is_refused(length):
+    with pytest.raises(Malformed):
+        VerifierKey(name="a", public_key=bytes(length))
 
 
 @pytest.mark.parametrize(("key_id", "signature"), [(-1, b"a"), (2**32, b"a"), (1, b"")])

@@ -177,6 +177,31 @@ def test_no_altered_consistency_proof_holds(sizes, bit):
             check_consistency(old, new, proof, **change)
 
 
+@pytest.mark.parametrize("size", [2, 7, 8])
+def test_a_root_is_not_proved_to_be_a_leaf(size):
+    log = stored_log(size)
+    for index in range(size):
+        with pytest.raises(VerificationFailed):
+            check_inclusion(index, log, (), leaf=log.root)
+
+
+def test_a_root_is_not_proved_to_be_that_of_a_larger_tree():
+    with pytest.raises(VerificationFailed):
+        check_consistency(4, 7, (), new_root=stored_log(4).root)
+
+
+def test_a_byte_moved_from_one_hash_to_its_neighbour_is_noticed():
+    """Two hashes are hashed as one string of bytes, so their lengths are all that parts them."""
+    log = stored_log(8)
+    sibling, *rest = inclusion_proof(log.files.get, 0, 8)
+    with pytest.raises(VerificationFailed):
+        check_inclusion(0, log, (sibling[1:], *rest), leaf=log.leaf(0) + sibling[:1])
+
+    (sibling,) = consistency_proof(log.files.get, 4, 8)
+    with pytest.raises(VerificationFailed, match="32 bytes"):
+        check_consistency(4, 8, (sibling[1:],), old_root=stored_log(4).root + sibling[:1])
+
+
 def test_every_tree_grew_from_the_empty_one():
     assert consistency_proof(stored_log(7).files.get, 0, 7) == ()
     check_consistency(0, 7, ())
@@ -200,13 +225,13 @@ def test_a_missing_consistency_proof_is_no_proof(old, new):
 
 @pytest.mark.parametrize("index", [-1, 7, 8])
 def test_no_proof_is_made_for_a_leaf_that_is_not_there(index):
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="no leaf"):
         inclusion_proof(stored_log(7).files.get, index, 7)
 
 
 @pytest.mark.parametrize("old", [-1, 8])
 def test_no_proof_is_made_from_a_size_that_never_was(old):
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="never had"):
         consistency_proof(stored_log(7).files.get, old, 7)
 
 

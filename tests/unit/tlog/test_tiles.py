@@ -48,6 +48,7 @@ def names(draw):
         ("tile/entries/000.p/255", None, 0, 255),
         ("tile/entries/x123/x456/789", None, 123_456_789, 256),
         ("tile/0/x035/x184/x372/x088/830", 0, TOP, 256),
+        ("tile/entries/x035/x184/x372/x088/831.p/255", None, TOP + 1, 255),
     ],
 )
 def test_paths_are_those_of_the_specification(path, level, index, width):
