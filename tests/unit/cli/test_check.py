@@ -1,0 +1,103 @@
+"""`affidavit check FILE` explains a configuration: architecture "Configuration"; issue 3."""
+
+import argparse
+import json
+from pathlib import Path
+
+import pytest
+
+from affidavit.cli import check
+
+EXAMPLE = Path(__file__).parents[3] / "affidavit.example.yaml"
+
+
+def run(*arguments: str | Path) -> int:
+    parser = argparse.ArgumentParser()
+    check.add_parser(parser.add_subparsers())
+    parsed = parser.parse_args(["check", *map(str, arguments)])
+    return parsed.run(parsed)
+
+
+@pytest.fixture
+def broken(tmp_path):
+    path = tmp_path / "affidavit.yaml"
+    path.write_text(
+        EXAMPLE.read_text().replace("version: 1", "version: 2").replace("then: deny", "then: deny\n    '[red]x[/]': 1")
+    )
+    return path
+
+
+def test_a_good_file_is_explained_in_the_order_of_its_rules(capsys):
+    assert run(EXAMPLE) == 0
+
+    said = capsys.readouterr().out
+    assert "served at  https://gateway.example.com" in said
+    assert "staff  https://accounts.google.com" in said
+    assert "header Authorization from" in said
+    places = [said.index(name) for name in ("nobody-drops-tables", "reports-are-for-everyone", "people-may-ask")]
+    assert [*places, said.index("everything else")] == sorted([*places, said.index("everything else")])
+    assert '"(?i)\\\\b(drop|truncate)\\\\b"' in said, "a condition is shown as it stands, brackets and all"
+    assert "\x1b" not in said, "plain when piped"
+
+
+def test_a_good_file_is_explained_to_programs(capsys):
+    assert run(EXAMPLE, "--json") == 0
+
+    said = json.loads(capsys.readouterr().out)
+    assert said["rules"][0]["reads"] == ["arguments", "target"]
+    assert said["upstreams"][0]["credential"].startswith("header Authorization from ")
+    assert said["retention_days"] == {"standard": 400, "payroll": 90}
+    assert said["notes"] == []
+
+
+def test_a_wrong_file_has_all_its_errors_with_their_lines(broken, capsys):
+    assert run(broken) == 2
+
+    out, err = capsys.readouterr()
+    first, second = err.splitlines()
+    assert out == ""
+    assert first.startswith(f"{broken}:3: version: must be 1")
+    assert second.startswith(f"{broken}:53: rules[0].[red]x[/]: unknown key")
+
+
+def test_a_wrong_file_has_all_its_errors_for_programs(broken, capsys):
+    assert run(broken, "--json") == 2
+
+    said = json.loads(capsys.readouterr().out)
+    assert said["file"] == str(broken)
+    assert [error["line"] for error in said["errors"]] == [3, 53]
+
+
+def test_a_file_that_is_not_there_is_an_error_and_no_accident(tmp_path, capsys):
+    assert run(tmp_path / "none.yaml") == 2
+    assert "cannot be read" in capsys.readouterr().err
+    assert run(tmp_path) == 2
+
+
+NOTES = [
+    ("  - email: ana@example.com", "  - email: bob@example.com", "ana@example.com sponsors, but is not among people"),
+    (
+        "retention: {standard: 400d",
+        "retention: {other: 1d, standard: 400d",
+        "no upstream uses the retention class other",
+    ),
+    ("then: allow", "then: deny", "no rule allows anything"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "note"), NOTES)
+def test_what_may_not_be_meant_is_noted(old, new, note, tmp_path, capsys):
+    path = tmp_path / "affidavit.yaml"
+    path.write_text(EXAMPLE.read_text().replace(old, new))
+
+    assert run(path) == 0
+    assert note in capsys.readouterr().out
+
+
+def test_the_mounted_secret_is_never_opened(tmp_path, capsys):
+    path = tmp_path / "affidavit.yaml"
+    path.write_text(EXAMPLE.read_text())
+    (tmp_path / "warehouse-token").write_text("s3cret")
+
+    assert run(path) == 0
+    assert "s3cret" not in capsys.readouterr().out
