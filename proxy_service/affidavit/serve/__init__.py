@@ -1,0 +1,1 @@
+"""The server: ASGI application, lifespan, worker process."""
