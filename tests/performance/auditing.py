@@ -1,0 +1,75 @@
+"""How fast a log of a million records with bodies is sequenced and verified, and with how much memory.
+
+Source: issue 3, "Speed and memory". Each runs as a process of its own; memory is summed over all that it starts.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from affidavit.clock import system_clock
+from performance.gateway import program
+from performance.generated import ORIGIN, generate
+from performance.processes import Broken, PeakOfAll, running
+from performance.report import MIB, Figure, Found
+
+WRITERS = 2
+SEQUENCED, VERIFIED, AIM = 10_000, 30_000, 60_000  # records a second
+VERIFY_MIB = 200
+SLOWEST = 500  # records a second; below it the run is given up
+
+
+def generation(data: Path, records: int) -> tuple[int, Found]:
+    """Write the folder; give how many records it holds."""
+    began = time.monotonic()
+    made = generate(data, records=records, writers=WRITERS, until=system_clock())
+    os.sync()  # or whoever syncs next pays for it
+    seconds = time.monotonic() - began
+    figures = [
+        Figure(name=f"generated {made.records:,} records in", value=seconds, unit="s"),
+        Figure(name="bytes of a record", value=made.record_bytes / made.records),
+    ]
+    return made.records, (figures, asdict(made))
+
+
+def sequencing(data: Path, records: int) -> Found:
+    """Sequence what was generated."""
+    command: list[str | Path] = [sys.executable, "-m", "performance.sequencing", data, ORIGIN]
+    seconds, peak, output = _measured(command, records)
+    told = json.loads(output)
+    if told["leaves"] < records:
+        raise Broken(f"{told['leaves']} of {records} records were sequenced")
+    return [
+        Figure.at_least("sequencing", told["leaves"] / told["seconds"], SEQUENCED, "records/s"),
+        Figure(name="sequencing, peak memory", value=peak.resident / MIB, unit="MiB"),
+    ], {**told, "seconds_of_process": seconds}
+
+
+def verification(data: Path, records: int) -> Found:
+    """Verify it as an auditor does."""
+    seconds, peak, output = _measured([program(), "verify", data, "--json"], records)
+    per_second = records / seconds
+    return [
+        Figure.at_least("verify", per_second, VERIFIED, "records/s", f" (aim {AIM:,})"),
+        Figure.at_most("verify, peak memory of all its processes", peak.resident / MIB, VERIFY_MIB, "MiB"),
+        Figure(name="the same, shared pages once (PSS)", value=peak.proportional / MIB, unit="MiB"),
+    ], {"seconds": seconds, "processes": peak.processes, "told": json.loads(output)}
+
+
+def _measured(command: Sequence[str | Path], records: int) -> tuple[float, PeakOfAll, str]:
+    began = time.monotonic()
+    with running(command) as process, PeakOfAll(process.pid) as peak:
+        try:
+            output, _ = process.communicate(timeout=60 + records / SLOWEST)
+        except subprocess.TimeoutExpired as error:
+            raise Broken(f"{command[:3]} did not end in time") from error
+    if process.returncode != 0:
+        raise Broken(f"{' '.join(map(str, command))} ended with {process.returncode}: {output[-4000:]}")
+    return time.monotonic() - began, peak, output

@@ -1,0 +1,166 @@
+"""One run: what is started, measured and stopped, in order.
+
+A part that breaks is told and the others go on; what was measured before it broke stays in the report.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from performance import auditing, endurance, profiling, proxies
+from performance.clients import Target, Wrk
+from performance.endurance import answered
+from performance.gateway import Gateway, running_gateway
+from performance.machine import SyncedFile, describe
+from performance.processes import Broken, announced
+from performance.proxies import Measured
+from performance.report import Found, Report, Screen
+
+CONNECTIONS = 32  # issue 3
+PARTS = ("proxies", "endurance", "audit")
+THROUGH = "/gateway"  # the path at the upstream by which the gateway's calls are told from the others'
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """How much is measured.
+
+    Attributes:
+        rounds, calls, syncs: At one connection: rounds, calls of each target in a round, syncs in all.
+        load_rounds, seconds: At many connections: rounds, and seconds of each target in a round.
+        endurance: Calls to see whether memory stays flat.
+        records: Of the large log.
+        profile_s: Seconds of load while sampling.
+    """
+
+    rounds: int
+    calls: int
+    syncs: int
+    load_rounds: int
+    seconds: float
+    endurance: int
+    records: int
+    profile_s: float
+
+
+FULL = Size(
+    rounds=12,
+    calls=400,
+    syncs=300,
+    load_rounds=5,
+    seconds=5,
+    endurance=200_000,
+    records=1_000_000,
+    profile_s=20,
+)
+QUICK = Size(
+    rounds=4,
+    calls=100,
+    syncs=100,
+    load_rounds=2,
+    seconds=1,
+    endurance=6_000,
+    records=60_000,
+    profile_s=5,
+)
+
+
+class Run:
+    """Measures, and keeps what was found.
+
+    Args:
+        folder: Empty; on the disk that is measured.
+        size: How much.
+        screen: Hears what takes time.
+    """
+
+    def __init__(self, folder: Path, size: Size, screen: Screen) -> None:
+        self._folder = folder
+        self._size = size
+        self._screen = screen
+        self.report = Report(machine=describe(folder))
+
+    def measure(self, parts: Sequence[str]) -> None:
+        """Measure these parts of `PARTS`."""
+        with self._part("calls"):
+            if {"proxies", "endurance"} & set(parts):
+                self._calls(parts)
+        with self._part("audit"):
+            if "audit" in parts:
+                self._audit()
+
+    def profile(self) -> None:
+        """Load one gateway whose processes are sampled, and show where they were."""
+        samples = self._folder / "samples"
+        with self._part("profile"), announced("performance.upstream") as (_, port):
+            environment = profiling.environment(samples)
+            with running_gateway(self._folder / "profiled", _url(port, THROUGH), environment) as gateway:
+                self._screen.say(f"{CONNECTIONS} connections, {self._size.profile_s:g} s, sampled")
+                load = Wrk(self._folder, CONNECTIONS).load(gateway.target, self._size.profile_s)
+                proxies.rest(gateway)
+                gateway.stop()
+            told = f"{load.requests:,} calls, {load.calls_per_second:,.0f} a second while sampled"
+            self._screen.console.print(told)
+            profiling.show(samples, load.requests, self._screen.console, self._screen.box)
+
+    @contextlib.contextmanager
+    def _part(self, name: str) -> Iterator[None]:
+        try:
+            yield
+        except (Broken, OSError) as error:
+            self.report.broken.append(f"{name}: {error}")
+
+    def _calls(self, parts: Sequence[str]) -> None:
+        """Everything that needs a gateway: one for all, so that what it has recorded at the end is all of it."""
+        with contextlib.ExitStack() as running:
+            pid, port = running.enter_context(announced("performance.upstream"))
+            gateway = running.enter_context(running_gateway(self._folder / "gateway", _url(port, THROUGH)))
+            wrk = Wrk(self._folder, CONNECTIONS)
+            if "proxies" in parts:
+                self._compare(gateway, wrk, Measured(Target(name="upstream directly", port=port), [pid]))
+            if "endurance" in parts and self._size.endurance:
+                self._endure(gateway, wrk, port)
+            self._screen.say("stopping the gateway, verifying what it has recorded")
+            self._add("afterwards", endurance.afterwards(gateway, answered(port, THROUGH)))
+
+    def _compare(self, gateway: Gateway, wrk: Wrk, direct: Measured) -> None:
+        size, port = self._size, direct.target.port
+        with announced("performance.unaudited", _url(port, "/unaudited")) as (proxy_pid, proxy_port):
+            unaudited = Measured(Target(name="unaudited proxy", port=proxy_port), [proxy_pid])
+            audited = Measured(gateway.target, list(gateway.family.values()))
+            ways = [direct, unaudited, audited]
+            self._screen.say(f"1 connection, {size.rounds} rounds")
+            with contextlib.closing(SyncedFile(self._folder / "synced")) as disk:
+                synced = proxies.one_connection(ways, disk, rounds=size.rounds, calls=size.calls, syncs=size.syncs)
+            self._screen.say(f"{CONNECTIONS} connections, {size.load_rounds} rounds of {size.seconds:g} s each")
+            proxies.many_connections(ways, wrk, gateway, rounds=size.load_rounds, seconds=size.seconds)
+            self.report.rows += [way.row() for way in ways]
+        details = {way.target.name: way.details() for way in ways} | {"fdatasync_ns": synced}
+        self._add("proxies", (proxies.figures(direct, unaudited, audited, synced), details))
+
+    def _endure(self, gateway: Gateway, wrk: Wrk, port: int) -> None:
+        calls = self._size.endurance
+        self._screen.say(f"{calls:,} calls through the gateway")
+        self._add("endurance", endurance.endure(gateway, wrk, lambda: answered(port, THROUGH), calls))
+
+    def _audit(self) -> None:
+        """Everything that needs a large log."""
+        data = self._folder / "large"
+        self._screen.say(f"writing {self._size.records:,} records with bodies")
+        made, found = auditing.generation(data, self._size.records)
+        self._add("generation", found)
+        for name, measured in (("sequencing", auditing.sequencing), ("verification", auditing.verification)):
+            self._screen.say(f"{name} of {made:,} records")
+            self._add(name, measured(data, made))
+
+    def _add(self, name: str, found: Found) -> None:
+        figures, details = found
+        self.report.figures += figures
+        self.report.details[name] = details
+
+
+def _url(port: int, path: str) -> str:
+    return f"http://127.0.0.1:{port}{path}"
