@@ -79,8 +79,8 @@ class Writer:
         self._clock = clock
         self._random = random
         self._key = key
-        self._last_time = clock()
-        self.id = writer_id(self._last_time, random)
+        self.opened = self._last_time = clock()
+        self.id = writer_id(self.opened, random)
         self.role = role
         self.registration = encode(
             {

@@ -1,0 +1,117 @@
+"""`state.sqlite`: what one data folder remembers beside its evidence.
+
+Nothing in it proves anything; it holds which tool definitions stand.
+
+Source: architecture "Ports".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from affidavit.clock import Clock, format_time
+
+_SCHEMA = """
+create table if not exists definition (
+    upstream text not null, target text not null, digest text not null,
+    canonical blob not null, seen text not null,
+    primary key (upstream, target, digest)
+) strict;
+create table if not exists standing (
+    upstream text not null, target text not null, digest text not null, since text not null,
+    primary key (upstream, target)
+) strict;
+"""
+_BUSY_TIMEOUT = 5.0  # seconds that one process waits for another's transaction
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class SeenDefinition:
+    """One definition that an upstream has shown; `canonical` is its RFC 8785 form."""
+
+    upstream: str
+    target: str
+    digest: str
+    canonical: bytes
+    seen: str
+    stands: bool
+
+
+class State:
+    """The SQLite file, opened by one process; each call is one transaction."""
+
+    def __init__(self, path: Path, clock: Clock) -> None:
+        self._clock = clock
+        self._connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT, check_same_thread=False)
+        self._connection.execute("pragma journal_mode = wal")
+        self._connection.executescript(_SCHEMA)
+
+    def see(self, upstream: str, target: str, digest: str, canonical: bytes) -> str:
+        """Keep a definition, the first of a tool standing at once, and return the digest that stands."""
+        now = format_time(self._clock())
+        with self._connection as transaction:
+            transaction.execute(
+                "insert or ignore into definition values (?, ?, ?, ?, ?)", (upstream, target, digest, canonical, now)
+            )
+            transaction.execute("insert or ignore into standing values (?, ?, ?, ?)", (upstream, target, digest, now))
+        return self.standing(upstream, target) or digest
+
+    def standing(self, upstream: str, target: str) -> str | None:
+        """Return the digest that stands."""
+        row = self._connection.execute(
+            "select digest from standing where upstream = ? and target = ?", (upstream, target)
+        ).fetchone()
+        return None if row is None else str(row[0])
+
+    def accept(self, upstream: str, target: str, digest: str) -> bool:
+        """Let another definition stand; return False where it was never shown."""
+        with self._connection as transaction:
+            changed = transaction.execute(
+                "update standing set digest = ?, since = ? where upstream = ? and target = ? and exists"
+                " (select 1 from definition where upstream = ? and target = ? and digest = ?)",
+                (digest, format_time(self._clock()), upstream, target, upstream, target, digest),
+            )
+        return changed.rowcount == 1
+
+    def definitions(self) -> list[SeenDefinition]:
+        """Return every definition that was ever shown, oldest first for each tool."""
+        rows = self._connection.execute(
+            "select d.upstream, d.target, d.digest, d.canonical, d.seen, s.digest = d.digest from definition d"
+            " join standing s using (upstream, target) order by d.upstream, d.target, d.seen"
+        )
+        return [SeenDefinition(*row) for row in rows]
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+
+class Ledger:
+    """The gateway's `DefinitionLedger` over `State`; SQLite works in a thread of its own."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="state")
+
+    async def see(self, upstream: str, target: str, digest: str, canonical: bytes) -> str:
+        """See `DefinitionLedger.see`."""
+        return await self._run(lambda: self._state.see(upstream, target, digest, canonical))
+
+    async def standing(self, upstream: str, target: str) -> str | None:
+        """See `DefinitionLedger.standing`."""
+        return await self._run(lambda: self._state.standing(upstream, target))
+
+    def close(self) -> None:
+        """Finish what is under way and close the file."""
+        self._thread.shutdown()
+        self._state.close()
+
+    async def _run(self, work: Callable[[], _T]) -> _T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)

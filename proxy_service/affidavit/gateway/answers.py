@@ -1,0 +1,129 @@
+"""Answers of an upstream: what of them may leave the house.
+
+A listing loses the tools that this principal could never use; what an upstream asks of a client passes only where the
+policy allows it; the gateway's own headers replace the upstream's.
+
+Source: mcp "Duties" (`tools/list`, SSE, sampling and its like, `_meta`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from affidavit.errors import Malformed
+from affidavit.evidence.writer import Receipt
+from affidavit.gateway.call import Call, Released
+from affidavit.gateway.decisions import Decisions
+from affidavit.gateway.definitions import Definitions
+from affidavit.gateway.forward import Answer, Head, UpstreamFailed
+from affidavit.mcp.calls import SERVER_REQUESTS, server_requests
+from affidavit.mcp.definitions import filtered
+from affidavit.mcp.eras import Era
+from affidavit.mcp.headers import SESSION, to_client
+from affidavit.mcp.jsonrpc import Message, parse_message, print_message
+from affidavit.mcp.sessions import SessionSeal
+from affidavit.mcp.sse import EventParser, RawEvent
+
+EVENT_STREAM = "text/event-stream"
+JSON = "application/json"
+Headers = list[tuple[bytes, bytes]]
+
+_REFUSED_CREDENTIAL = (401, 407)
+_OK, _REDIRECTS, _CLIENT_ERRORS = 200, 300, 400
+
+
+class Answers:
+    """Looks at answers before they are recorded."""
+
+    def __init__(self, decisions: Decisions, definitions: Definitions, seal: SessionSeal) -> None:
+        self._decisions = decisions
+        self._definitions = definitions
+        self._seal = seal
+
+    def streams(self, head: Head) -> bool:
+        """Tell whether an answer is a stream of events."""
+        return head.status == _OK and head.content_type == EVENT_STREAM
+
+    def headers(self, call: Call, head: Head, receipt: Receipt) -> Headers:
+        """Return the headers that leave: the upstream's that may, the sealed session, and the call's record."""
+        headers = to_client(head.headers)
+        headers.append((b"affidavit-record", receipt.id.encode()))
+        if self.streams(head):
+            headers += [(b"x-accel-buffering", b"no"), (b"cache-control", b"no-cache")]
+        session = next((value for name, value in head.headers if name.lower() == SESSION.encode()), None)
+        if session is not None and call.era is Era.LEGACY and call.principal is not None:
+            wrapped = self._seal.wrap(
+                session.decode("latin-1"),
+                upstream=call.inbound.upstream,
+                issuer=call.principal.issuer,
+                subject=call.principal.subject,
+            )
+            headers.append((SESSION.encode(), wrapped.encode()))
+        return headers
+
+    async def whole(self, call: Call, head: Head, came: bytes) -> Released:
+        """Look at an answer that is no stream.
+
+        Raises:
+            UpstreamFailed: It is none that a client may be given.
+        """
+        if head.status in _REFUSED_CREDENTIAL:
+            raise UpstreamFailed("the upstream refused the gateway's own credential", outcome="failed")
+        if _REDIRECTS <= head.status < _CLIENT_ERRORS:
+            raise UpstreamFailed("the upstream answered with a redirect, which is not followed", outcome="failed")
+        if not came or head.content_type != JSON:
+            if came and head.status == _OK:
+                raise UpstreamFailed("the upstream's answer is neither JSON nor a stream of events", outcome="failed")
+            return Released(came, came, head.content_type)
+        try:
+            message = parse_message(came)
+        except Malformed as error:
+            if head.status < _CLIENT_ERRORS:
+                raise UpstreamFailed("the upstream's answer is no message", outcome="failed") from error
+            return Released(came, came, JSON)
+        return await self._message(call, came, message, None)
+
+    async def events(self, call: Call, answer: Answer) -> AsyncIterator[Released]:
+        """Yield the events of a stream, each looked at.
+
+        Raises:
+            UpstreamFailed: It broke off, or sent what is no message.
+        """
+        parser = EventParser()
+        async for chunk in answer.chunks():
+            try:
+                for event in parser.feed(chunk):
+                    yield await self._event(call, event)
+            except Malformed as error:
+                raise UpstreamFailed("the upstream sent an event that is no message", outcome="failed") from error
+
+    async def _event(self, call: Call, event: RawEvent) -> Released:
+        call.resumable = call.resumable or event.id is not None
+        if not event.data:
+            return Released(b"", b"", JSON, event=event)
+        return await self._message(call, event.data, parse_message(event.data), event)
+
+    async def _message(self, call: Call, came: bytes, message: Message, event: RawEvent | None) -> Released:
+        for method in server_requests(message):
+            if method in SERVER_REQUESTS and not self._decisions.allows_server_request(call, method):
+                return Released(came, b"", JSON, message=message, denied=method, event=event)
+        if message.kind != "response":
+            self._notice(call, message)
+            return Released(came, came, JSON, message=message, event=event)
+        # A resumed stream brings the answers of other calls, listings among them.
+        lists = call.method in ("tools/list", "stream")
+        value = await self._listing(call, message) if lists else message.value
+        went = came if value is message.value else print_message(value)
+        stamps = message.result is not None
+        return Released(came, went, JSON, message=message, value=value if stamps else None, event=event)
+
+    async def _listing(self, call: Call, message: Message) -> dict[str, Any]:
+        tools = (message.result or {}).get("tools")
+        if type(tools) is list and call.upstream is not None:
+            await self._definitions.observe(call.upstream, tools)
+        return filtered(message.value, lambda tool: self._decisions.lists(call, tool))
+
+    def _notice(self, call: Call, message: Message) -> None:
+        if message.method == "notifications/tools/list_changed" and call.upstream is not None:
+            self._definitions.refresh(call.upstream)

@@ -1,0 +1,162 @@
+"""A call: one client message, from unverified bytes to what the path knows of it.
+
+Source: evidence-format section 5 "Call fields"; RFC 9562 section 5.7.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from affidavit.clock import Micros
+from affidavit.evidence.writer import Receipt
+from affidavit.gateway.upstreams import Upstream
+from affidavit.identity.principal import Principal
+from affidavit.mcp.eras import Era
+from affidavit.mcp.jsonrpc import Message, stamped
+from affidavit.mcp.sse import RawEvent, print_event
+from affidavit.policy.decision import Decision
+
+
+@dataclass(slots=True, kw_only=True)
+class Inbound:
+    """One HTTP request as it came: nothing in it is verified.
+
+    Attributes:
+        http_method: `POST`, `GET` or `DELETE`.
+        headers: Raw ASGI headers; names in lower case.
+        unverified: The same for looking up; the first of a repeated header counts.
+        ip: The last trusted hop.
+        cancel: Set by the path when a client that goes away cancels its call.
+    """
+
+    http_method: str
+    upstream: str
+    headers: list[tuple[bytes, bytes]]
+    unverified: dict[str, str]
+    body: bytes
+    ip: str
+    has_query: bool
+    too_large: bool = False
+    cancel: Callable[[], object] | None = None
+
+    @property
+    def unverified_token(self) -> str | None:
+        """What follows `Bearer ` in the only place where a token may stand (RFC 6750 section 2.1)."""
+        scheme, _, token = self.unverified.get("authorization", "").partition(" ")
+        return token.strip() or None if scheme.lower() == "bearer" else None
+
+    @classmethod
+    def read(
+        cls, http_method: str, upstream: str, headers: list[tuple[bytes, bytes]], body: bytes, ip: str, *, query: bytes
+    ) -> Inbound:
+        """Take an HTTP request."""
+        unverified: dict[str, str] = {}
+        for name, value in headers:
+            # httptools keeps the blanks around a value, which are no part of it (RFC 9110 section 5.5).
+            unverified.setdefault(name.decode("latin-1"), value.decode("latin-1").strip(" \t"))
+        return cls(
+            http_method=http_method,
+            upstream=upstream,
+            headers=headers,
+            unverified=unverified,
+            body=body,
+            ip=ip,
+            has_query=bool(query),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """A decision of the policy, with the canonical form that records carry; None is the gateway's own."""
+
+    decision: Decision | None
+    record: orjson.Fragment
+
+
+@dataclass(slots=True, kw_only=True)
+class Call:
+    """What is known of a call so far; each step adds what it found out.
+
+    Attributes:
+        id: UUIDv7.
+        received: When it came.
+        session: HMAC of what holds calls together (evidence-format section 5).
+        upstream_session: The upstream's own session id, unsealed.
+        arguments: The RFC 8785 form that is bound; None where there is none.
+        open: Whether it was requested and has not ended.
+        resumable: Whether its stream has shown an event id, so that a client can come back for the rest.
+        streaming: Whether its answer is a stream, which ends the call itself.
+        events: How many events were recorded.
+    """
+
+    id: str
+    inbound: Inbound
+    received: Micros
+    era: Era = Era.LEGACY
+    protocol: str | None = None
+    method: str | None = None
+    target: str | None = None
+    principal: Principal | None = None
+    upstream: Upstream | None = None
+    audience: str = ""
+    message: Message | None = None
+    upstream_session: str | None = None
+    session: str | None = None
+    arguments: bytes | None = None
+    definition_digest: str | None = None
+    permit: Permit | None = None
+    client_info: tuple[str | None, str | None] = (None, None)
+    trace: str | None = None
+    sent: Micros = 0
+    open: bool = False
+    resumable: bool = False
+    streaming: bool = False
+    events: int = 0
+
+    @property
+    def awaits_answer(self) -> bool:
+        """Whether a client would wait for ever if its stream ended here."""
+        return self.message is not None and self.message.kind == "request" and not self.resumable
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """One answer or event, as it came and as it may leave.
+
+    Attributes:
+        came: Exact bytes; of an event, its data.
+        went: As it leaves, before it names its record; `came` itself where nothing was changed.
+        media_type: Of `came`.
+        message: What it was read as; None where it is no message.
+        value: What is printed with the record's name in it; None where `went` leaves as it is.
+        denied: Which request of the upstream the policy denies; then nothing of it leaves.
+        event: The event's frame; None for a whole answer.
+    """
+
+    came: bytes
+    went: bytes
+    media_type: str
+    message: Message | None = None
+    value: dict[str, Any] | None = None
+    denied: str | None = None
+    event: RawEvent | None = None
+
+    def stamped(self, record: Receipt) -> bytes:
+        """Return the bytes that leave, naming the record that vouches for them."""
+        if self.value is None:
+            return self.went if self.event is None else self.event.raw
+        body = stamped(self.value, record.id, record.sha256)
+        return body if self.event is None else print_event(body, self.event)
+
+
+def call_id(at: Micros, random: bytes) -> str:
+    """Return a UUIDv7: 48 bits of milliseconds, then ten random bytes."""
+    value = (at // 1000 << 80) | int.from_bytes(random, "big")
+    value = value & ~(0xF << 76) | 7 << 76
+    value = value & ~(0b11 << 62) | 0b10 << 62
+    text = f"{value:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

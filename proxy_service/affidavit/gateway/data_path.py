@@ -1,0 +1,140 @@
+"""One call from unverified bytes to released answer: admit, authenticate, read, decide, record, forward, record, release.
+
+Read this file first. Each step is one object, given at construction; what a step finds out it writes on the call. Two
+things are the product: nothing is sent before `trail.requested` returns, and nothing is released before
+`trail.answered` or `trail.streamed` does.
+
+Source: architecture "The way of one call". Never knows HTTP frameworks, Google Cloud or chat.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from affidavit.errors import Malformed, OutcomeUnknown, Refused, Unauthenticated, Unavailable
+from affidavit.evidence.writer import Receipt
+from affidavit.gateway import problems
+from affidavit.gateway.answers import Answers
+from affidavit.gateway.call import Call, Inbound
+from affidavit.gateway.decisions import Decisions
+from affidavit.gateway.definitions import Definitions
+from affidavit.gateway.doorman import Doorman
+from affidavit.gateway.forward import Answer, UpstreamFailed
+from affidavit.gateway.problems import Reply
+from affidavit.gateway.reading import Reading
+from affidavit.gateway.rejections import Rejections
+from affidavit.gateway.server_requests import ServerRequests
+from affidavit.gateway.trail import Trail
+from affidavit.identity.authenticator import Authenticator
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataPath:
+    """The steps of a call, in order."""
+
+    doorman: Doorman
+    authenticator: Authenticator
+    rejections: Rejections
+    reading: Reading
+    decisions: Decisions
+    definitions: Definitions
+    trail: Trail
+    answers: Answers
+    server_requests: ServerRequests
+
+    async def handle(self, inbound: Inbound) -> Reply:
+        """Take one HTTP request to a reply; a reply that streams is recorded event by event while it is read."""
+        call = self.reading.open(inbound)
+        try:
+            return await self._serve(call)
+        except Unauthenticated as error:
+            return await self._turn_away(call, error)
+        except (Malformed, Refused) as error:
+            return await self._refuse(call, error)
+        except Unavailable:
+            return problems.unavailable(call)
+        except OutcomeUnknown:
+            return problems.outcome_unknown(call)
+        finally:
+            if not call.streaming:
+                self.trail.leave(call)
+
+    async def _serve(self, call: Call) -> Reply:
+        self.doorman.admit(call)
+        call.principal = await self.authenticator.authenticate(call.inbound.unverified_token, call.audience)
+        await self.reading.read(call)
+        self.decisions.decide(call)
+        await self.definitions.look_up(call)
+        receipt = await self.trail.requested(call)  # durable before the next line, or Unavailable
+        try:
+            answer = await self.reading.send(call)
+            if self.answers.streams(answer.head):
+                return self._open_stream(call, answer, receipt)
+            return await self._whole(call, answer, receipt)
+        except UpstreamFailed as error:
+            return problems.upstream_failed(call, error, await self.trail.answered(call, error.outcome, 200))
+
+    async def _whole(self, call: Call, answer: Answer, receipt: Receipt) -> Reply:
+        try:
+            released = await self.answers.whole(call, answer.head, await answer.read())
+        finally:
+            answer.close()
+        record = await self.trail.answered(call, "answered", answer.head.status, released)  # durable before it leaves
+        if released.denied is not None:
+            self.trail.withheld(call, f"the policy denies {released.denied}")
+            return problems.withheld(call, released.denied, record)
+        return Reply(answer.head.status, self.answers.headers(call, answer.head, receipt), released.stamped(record))
+
+    def _open_stream(self, call: Call, answer: Answer, receipt: Receipt) -> Reply:
+        call.streaming = True
+        headers = self.answers.headers(call, answer.head, receipt)
+        return Reply(answer.head.status, headers, self._stream(call, answer), leave=lambda: self._leave(call, answer))
+
+    async def _stream(self, call: Call, answer: Answer) -> AsyncIterator[bytes]:
+        failed = None
+        try:
+            async for event in self.answers.events(call, answer):
+                record = await self.trail.streamed(call, event)  # durable before it leaves
+                if event.denied is None:
+                    yield event.stamped(record)
+                else:
+                    await self.server_requests.deny(call, event)
+        except UpstreamFailed as error:
+            failed = error
+        except OutcomeUnknown as error:
+            self.trail.ended(call, "answered")
+            self.trail.withheld(call, str(error))
+            yield problems.as_event(problems.outcome_unknown(call))
+            return
+        async for chunk in self._end(call, failed):
+            yield chunk
+
+    async def _end(self, call: Call, failed: UpstreamFailed | None) -> AsyncIterator[bytes]:
+        try:
+            receipt = await self.trail.answered(call, failed.outcome if failed else "answered", 200)
+        except OutcomeUnknown:
+            yield problems.as_event(problems.outcome_unknown(call))
+            return
+        if failed is not None and call.awaits_answer:
+            yield problems.as_event(problems.upstream_failed(call, failed, receipt))
+
+    def _leave(self, call: Call, answer: Answer) -> None:
+        answer.close()
+        self.trail.leave(call)
+
+    async def _refuse(self, call: Call, error: Malformed | Refused) -> Reply:
+        """Answer with the record that says why; where none can be made, that is the answer."""
+        if call.principal is None and not self.rejections.admits(call.inbound.ip):
+            return problems.refused(call, error, None)
+        try:
+            return problems.refused(call, error, await self.trail.refused(call, error.code, str(error)))
+        except Unavailable:
+            return problems.unavailable(call)
+
+    async def _turn_away(self, call: Call, error: Unauthenticated) -> Reply:
+        try:
+            receipt = await self.rejections.identity(error, call.inbound.ip)
+        except Unavailable:
+            return problems.unavailable(call)
+        return problems.unauthenticated(call, error, self.doorman.metadata_url(call), receipt)

@@ -1,0 +1,129 @@
+"""The tool definitions that each upstream has shown, and what to do when one changes.
+
+A definition is what a person agreed to when they allowed the tool. So the first one seen stands, and a changed one is
+refused until somebody has reviewed it (the "rug pull").
+
+Source: mcp "Duties" (`tools/list`); evidence-format section 5, `tool:defined`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from affidavit.errors import Malformed, Refused
+from affidavit.evidence.recorder import Recorder
+from affidavit.gateway.call import Call
+from affidavit.gateway.ports import DefinitionLedger
+from affidavit.gateway.upstreams import Upstream
+from affidavit.mcp.definitions import definition_digest
+
+FIRST_LISTING = 5.0  # seconds that a call waits for the gateway's own first look at the tools
+LIST_AGAIN = 10.0  # seconds between looks for a tool that nobody has listed
+
+_diagnostics = logging.getLogger("affidavit.definitions")
+List = Callable[[Upstream], Awaitable[list[dict[str, Any]] | None]]
+
+
+@dataclass(slots=True)
+class _Shown:
+    digests: dict[str, str] = field(default_factory=dict)
+    doubtful: set[str] = field(default_factory=set)
+    listing: asyncio.Task[bool] | None = None
+    last: float = float("-inf")
+
+
+class Definitions:
+    """Knows what every tool was last defined as, and says each new definition in the records."""
+
+    def __init__(
+        self, recorder: Recorder, ledger: DefinitionLedger, upstreams: Iterable[Upstream], list_tools: List
+    ) -> None:
+        self._recorder = recorder
+        self._ledger = ledger
+        self._shown = {upstream.name: _Shown() for upstream in upstreams}
+        self._recorded: set[tuple[str, str, str]] = set()
+        self._list_tools = list_tools
+
+    async def look_up(self, call: Call) -> None:
+        """Put the digest of the called tool's definition on the call.
+
+        Raises:
+            Refused: The definition is not the one that stands.
+        """
+        if call.method != "tools/call" or call.upstream is None or call.target is None:
+            return
+        shown = self._shown[call.upstream.name]
+        if call.target not in shown.digests:
+            await self._look_again(call.upstream, shown)
+        call.definition_digest = shown.digests.get(call.target)
+        if call.target in shown.doubtful:
+            if await self._ledger.standing(call.upstream.name, call.target) != call.definition_digest:
+                raise Refused(
+                    f"The upstream has changed the definition of {call.target}; calls wait until somebody has reviewed "
+                    "it (affidavit definitions).",
+                    code="definition_changed",
+                )
+            shown.doubtful.discard(call.target)
+
+    def refresh(self, upstream: Upstream) -> asyncio.Task[bool]:
+        """Begin to list an upstream's tools again: when it says that they changed, or when one is missing."""
+        shown = self._shown[upstream.name]
+        if shown.listing is None or shown.listing.done():
+            shown.listing = asyncio.ensure_future(self._list(upstream, shown))
+        return shown.listing
+
+    async def list_now(self, upstream: Upstream) -> bool:
+        """List an upstream's tools; return whether it answered."""
+        return await self.refresh(upstream)
+
+    async def observe(self, upstream: Upstream, tools: Iterable[Any]) -> None:
+        """Take note of definitions as they pass; each is said once."""
+        shown = self._shown[upstream.name]
+        for tool in tools:
+            try:
+                canonical, digest = definition_digest(tool)
+            except Malformed as error:
+                _diagnostics.warning("upstream %s: a tool definition cannot be named: %s", upstream.name, error)
+                continue
+            name = tool["name"]
+            if shown.digests.get(name) != digest:
+                shown.digests[name] = digest
+                shown.doubtful.add(name)  # until the ledger has said that it stands
+                if (upstream.name, name, digest) not in self._recorded:
+                    self._record(upstream, name, digest, canonical)
+                if await self._ledger.see(upstream.name, name, digest, canonical) == digest:
+                    shown.doubtful.discard(name)
+
+    def _record(self, upstream: Upstream, name: str, digest: str, canonical: bytes) -> None:
+        self._recorded.add((upstream.name, name, digest))
+        body = self._recorder.body(canonical, upstream.retention_class)
+        self._recorder.add(
+            "tool:defined",
+            {
+                "definition": {**body.reference(), "media_type": "application/json"},
+                "digest": digest,
+                "target": name,
+                "upstream": upstream.name,
+            },
+            (body,),
+        )
+
+    async def _look_again(self, upstream: Upstream, shown: _Shown) -> None:
+        now = asyncio.get_running_loop().time()
+        if now - shown.last >= LIST_AGAIN:
+            shown.last = now
+            self.refresh(upstream)
+        if shown.listing is not None and not shown.listing.done():
+            await asyncio.wait({shown.listing}, timeout=FIRST_LISTING)
+
+    async def _list(self, upstream: Upstream, shown: _Shown) -> bool:
+        shown.last = asyncio.get_running_loop().time()
+        tools = await self._list_tools(upstream)
+        if tools is None:
+            return False
+        await self.observe(upstream, tools)
+        return True

@@ -1,0 +1,174 @@
+"""What a client is told when its call does not end as it hoped: the one place where errors become HTTP and JSON-RPC.
+
+A stable code, a sentence that a person can act on, and where to find it in the evidence; never an exception's own text.
+
+Source: mcp "Duties" (error codes, denials); JSON-RPC 2.0 section 5.1; RFC 6750 section 3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from affidavit.errors import Malformed, Refused, Unauthenticated
+from affidavit.evidence.writer import Receipt
+from affidavit.gateway.call import Call
+from affidavit.gateway.forward import UpstreamFailed
+from affidavit.mcp.eras import MODERN_VERSIONS, VERSION_KEY, Era
+from affidavit.mcp.jsonrpc import error_response, tool_error
+
+Headers = list[tuple[bytes, bytes]]
+
+JSON: tuple[bytes, bytes] = (b"content-type", b"application/json")
+RETRY_AFTER = b"2"  # seconds; an outage shorter than the recorder's deadline is over by then
+
+
+@dataclass(slots=True)
+class Reply:
+    """What goes back to the client: a whole body, or chunks as they may leave the house.
+
+    Attributes:
+        leave: Called when the client has all of it, or has gone; a stream that was not read to its end is ended there.
+    """
+
+    status: int
+    headers: Headers
+    body: bytes | AsyncIterator[bytes]
+    leave: Callable[[], None] | None = None
+
+
+# Ours are outside -32768 to -32000, which belong to JSON-RPC and MCP.
+DENIED = -31001
+UNAVAILABLE = -31002
+OUTCOME_UNKNOWN = -31003
+UPSTREAM = -31004
+WITHHELD = -31005
+UNAUTHENTICATED = -31006
+NOT_FOUND = -31007
+FORBIDDEN = -31008
+
+_PARSE_ERROR, _INVALID_REQUEST = -32700, -32600  # JSON-RPC 2.0 section 5.1
+_HEADER_MISMATCH, _UNSUPPORTED_VERSION = -32020, -32022  # MCP 2026-07-28
+_DECIDED = frozenset({"denied", "definition_changed"})
+
+# code → (HTTP status, JSON-RPC code); what is not listed is a request that is invalid
+STATUS: Mapping[str, tuple[int, int]] = {
+    "not_utf8": (400, _PARSE_ERROR),
+    "not_json": (400, _PARSE_ERROR),
+    "bad_number": (400, _PARSE_ERROR),
+    "duplicate_key": (400, _PARSE_ERROR),
+    "too_deep": (400, _PARSE_ERROR),
+    "too_large": (413, _INVALID_REQUEST),
+    "header_mismatch": (400, _HEADER_MISMATCH),
+    "unsupported_version": (400, _UNSUPPORTED_VERSION),
+    "unsupported_media_type": (415, _INVALID_REQUEST),
+    "unknown_upstream": (404, NOT_FOUND),
+    "unknown_session": (404, NOT_FOUND),
+    "method_not_allowed": (405, _INVALID_REQUEST),
+    "forbidden_origin": (403, FORBIDDEN),
+    "forbidden_host": (403, FORBIDDEN),
+    "overloaded": (503, UNAVAILABLE),
+}
+
+
+def refused(call: Call, error: Malformed | Refused, receipt: Receipt | None) -> Reply:
+    """Answer a call that ended before anything was forwarded.
+
+    What the policy denied of a tool is a tool's result, so that a model can react; all else is an error.
+    """
+    denied = call.permit is not None and error.code in _DECIDED
+    if not denied:
+        status, rpc = STATUS.get(error.code, (400, _INVALID_REQUEST))
+        return _error(call, status, rpc, error.code, str(error), receipt, _more(call, error.code))
+    rule = call.permit.decision.rule if call.permit is not None and call.permit.decision is not None else None
+    text = f"{error} (rule: {rule or 'none allows it'}; record: {receipt.id if receipt else 'none'})"
+    if call.method != "tools/call" or call.message is None or receipt is None:
+        return _error(call, 200, DENIED, error.code, text, receipt, {"rule": rule})
+    meta = {"affidavit/record": {"id": receipt.id, "sha256": receipt.sha256}, "affidavit/code": error.code}
+    body = tool_error(call.message.id, text, meta, modern=call.era is Era.MODERN)
+    return Reply(200, [JSON, _record(receipt)], body)
+
+
+def unauthenticated(call: Call, error: Unauthenticated, metadata_url: str, receipt: Receipt | None) -> Reply:
+    """Answer a request whose credential is missing or was refused (RFC 6750 section 3, RFC 9728 section 5.1)."""
+    reply = _error(call, 401, UNAUTHENTICATED, error.code, f"{error}.".capitalize(), receipt, {})
+    challenge = f'Bearer resource_metadata="{metadata_url}"'
+    if error.code != "missing_token":
+        challenge += f', error="invalid_token", error_description="{error.code}"'
+    reply.headers.append((b"www-authenticate", challenge.encode("ascii")))
+    return reply
+
+
+def unavailable(call: Call) -> Reply:
+    """Answer a call that was not forwarded because no record of it could be made."""
+    message = "The evidence store does not take records now, so nothing was done. Try again in a few seconds."
+    reply = _error(call, 503, UNAVAILABLE, "unavailable", message, None, {"retry": True})
+    reply.headers.append((b"retry-after", RETRY_AFTER))
+    return reply
+
+
+def outcome_unknown(call: Call) -> Reply:
+    """Answer a call that was forwarded and whose answer is withheld; HTTP 200, so that nothing replays it."""
+    message = "The action was sent; its outcome is not recorded yet, so the answer is withheld. Do not send it again."
+    return _error(call, 200, OUTCOME_UNKNOWN, "outcome_unknown", message, None, {"retry": False})
+
+
+def upstream_failed(call: Call, error: UpstreamFailed, receipt: Receipt) -> Reply:
+    """Answer a call to which the upstream gave no usable answer; HTTP 200, so that nothing replays it."""
+    sure = "Nothing ran." if error.outcome == "unreachable" else "Whether the action ran is not known."
+    text = f"{error}. {sure}".capitalize()
+    return _error(call, 200, UPSTREAM, f"upstream_{error.outcome}", text, receipt, {"outcome": error.outcome})
+
+
+def withheld(call: Call, denied: str, receipt: Receipt) -> Reply:
+    """Answer a call whose answer asks of the client what the policy denies."""
+    text = f"The upstream asks for {denied}, which the policy denies; its answer is withheld."
+    return _error(call, 200, WITHHELD, "withheld", text, receipt, {"denied": denied})
+
+
+def as_event(reply: Reply) -> bytes:
+    """Return a whole reply's body as the last event of a stream."""
+    assert isinstance(reply.body, bytes)  # noqa: S101 problems are never streams
+    return b"data: " + reply.body + b"\n\n"
+
+
+def broken(incident: str) -> Reply:
+    """Answer when the gateway itself failed; the incident's number finds the diagnostics."""
+    message = f"The gateway failed; nothing more is known. Incident {incident}."
+    return Reply(500, [JSON], error_response(None, -32603, message, {"code": "internal_error", "incident": incident}))
+
+
+def error_body(
+    call: Call, rpc: int, code: str, message: str, receipt: Receipt | None, data: Mapping[str, Any]
+) -> bytes:
+    """Return a JSON-RPC error with our code, the call and its record."""
+    more: dict[str, Any] = {"code": code, "call": call.id, **data}
+    if receipt is not None:
+        more["record"] = receipt.id
+    return error_response(call.message.id if call.message is not None else None, rpc, message, more)
+
+
+def _error(
+    call: Call,
+    status: int,
+    rpc: int,
+    code: str,
+    message: str,
+    receipt: Receipt | None,
+    data: Mapping[str, Any],
+) -> Reply:
+    headers = [JSON] if receipt is None else [JSON, _record(receipt)]
+    return Reply(status, headers, error_body(call, rpc, code, message, receipt, data))
+
+
+def _more(call: Call, code: str) -> dict[str, Any]:
+    """Return what a client needs to go on (MCP 2026-07-28, `UnsupportedProtocolVersionError`)."""
+    if code != "unsupported_version" or call.message is None:
+        return {}
+    meta = (call.message.params or {}).get("_meta") or {}
+    return {"supported": list(MODERN_VERSIONS), "requested": meta.get(VERSION_KEY)}
+
+
+def _record(receipt: Receipt) -> tuple[bytes, bytes]:
+    return (b"affidavit-record", receipt.id.encode())

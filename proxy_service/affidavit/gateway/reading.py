@@ -1,0 +1,144 @@
+"""Reading a request: from verified principal and raw bytes to what is asked, and what goes on to the upstream.
+
+The exact bytes that were read are the bytes that are sent.
+
+Source: mcp "Duties"; evidence-format section 5, `session`, `arguments_hmac`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable
+
+from affidavit.clock import Clock, format_time
+from affidavit.errors import Refused
+from affidavit.evidence.fingerprints import Fingerprint
+from affidavit.gateway.call import Call, Inbound, call_id
+from affidavit.gateway.forward import Answer
+from affidavit.mcp.calls import bound_arguments, needs_target, target_of
+from affidavit.mcp.eras import Era, client_info, era_of
+from affidavit.mcp.headers import SESSION, compare_with_body, to_upstream
+from affidavit.mcp.jsonrpc import Message, parse_message
+from affidavit.mcp.sessions import SessionSeal
+
+INLINE = 128 * 1024  # bytes; a longer body is parsed beside the event loop, so that it holds nobody else up
+MAX_NAME = 2048  # characters of a method or a target, so that a record stays far below its limit
+
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
+_JSON = "application/json"
+
+
+class Reading:
+    """Reads requests, and sends what it has read.
+
+    Args:
+        seal: Opens the session ids that clients hold.
+        sessions: Makes the recorded name of a session.
+        clock: Now.
+        random: Random bytes.
+    """
+
+    def __init__(
+        self, *, seal: SessionSeal, sessions: Fingerprint, clock: Clock, random: Callable[[int], bytes]
+    ) -> None:
+        self._seal = seal
+        self._sessions = sessions
+        self._clock = clock
+        self._random = random
+
+    def open(self, inbound: Inbound) -> Call:
+        """Begin a call."""
+        now = self._clock()
+        return Call(id=call_id(now, self._random(10)), inbound=inbound, received=now)
+
+    async def read(self, call: Call) -> None:
+        """Find out what a request asks.
+
+        Raises:
+            Malformed: The body is no message.
+            Refused: It is one that is not taken, or its session is somebody else's.
+        """
+        inbound = call.inbound
+        message = None
+        if inbound.http_method == "POST":
+            if not inbound.unverified.get("content-type", "").lower().startswith(_JSON):
+                raise Refused("A message is sent as application/json.", code="unsupported_media_type")
+            body = inbound.body
+            message = parse_message(body) if len(body) <= INLINE else await asyncio.to_thread(parse_message, body)
+        call.message = message
+        call.era, call.protocol = era_of(message, inbound.unverified.get("mcp-protocol-version"))
+        if call.era is Era.MODERN:
+            self._read_modern(call, message)
+        self._name(call, message)
+        call.upstream_session = self._open_session(call)
+        call.session = self._session(call)
+        call.trace = _trace(call)
+
+    async def send(self, call: Call) -> Answer:
+        """Send a recorded call to its upstream.
+
+        Raises:
+            UpstreamFailed: No answer came.
+        """
+        assert call.upstream is not None  # noqa: S101 the doorman found it
+        headers = to_upstream(call.inbound.headers)
+        if call.upstream_session is not None:
+            headers[SESSION] = call.upstream_session
+        call.sent = self._clock()
+        return await call.upstream.forwarder.send(call.inbound.http_method, headers, call.inbound.body)
+
+    def _read_modern(self, call: Call, message: Message | None) -> None:
+        if message is None:
+            raise Refused("This protocol version has no GET and no DELETE.", code="method_not_allowed")
+        compare_with_body(message, call.inbound.unverified)
+        task = asyncio.current_task()
+        call.inbound.cancel = None if task is None else task.cancel
+
+    def _name(self, call: Call, message: Message | None) -> None:
+        if message is None:
+            call.method = "stream" if call.inbound.http_method == "GET" else "delete"
+            return
+        call.method = message.method if message.kind != "response" else "response"
+        assert call.method is not None  # noqa: S101 a message that is no response has a method
+        call.target = target_of(call.method, message.params)
+        if len(call.method) > MAX_NAME or len(call.target or "") > MAX_NAME:
+            raise Refused(f"A method or a name may have at most {MAX_NAME} characters.", code="name_too_long")
+        if needs_target(call.method):
+            call.arguments = bound_arguments(message.params)
+        call.client_info = client_info(message)
+
+    def _open_session(self, call: Call) -> str | None:
+        wrapped = call.inbound.unverified.get(SESSION)
+        if wrapped is None or call.era is Era.MODERN:
+            return None
+        assert call.principal is not None  # noqa: S101 the path authenticates before it reads
+        return self._seal.unwrap(
+            wrapped, upstream=call.inbound.upstream, issuer=call.principal.issuer, subject=call.principal.subject
+        )
+
+    def _session(self, call: Call) -> str:
+        """Return the recorded session: of the MCP session, else CI run, else token, else principal, client and hour."""
+        principal = call.principal
+        assert principal is not None  # noqa: S101 the path authenticates before it reads
+        token_id = principal.credential.claims.get("jti")
+        if call.upstream_session is not None:
+            named = ["mcp", call.inbound.upstream, call.upstream_session]
+        elif principal.run is not None:
+            named = ["run", principal.issuer, principal.run]
+        elif type(token_id) is str:
+            named = ["jti", principal.issuer, token_id]
+        else:
+            agent = call.inbound.unverified.get("user-agent", "")
+            named = ["hour", principal.issuer, principal.subject, agent, format_time(call.received)[:13]]
+        return self._sessions.of("\0".join(named).encode())
+
+
+def _trace(call: Call) -> str | None:
+    said = call.inbound.unverified.get("traceparent")
+    params = call.message.params if call.message is not None else None
+    meta = (params or {}).get("_meta")
+    if type(meta) is dict and type(meta.get("traceparent")) is str:
+        said = meta["traceparent"]
+    found = _TRACEPARENT.fullmatch(said or "")
+    return found[1] if found else None

@@ -1,0 +1,189 @@
+"""The trail of a call: what happens to it, said in records.
+
+Every method says one thing that happened. Those that are awaited return when the record is durable; the others put it in
+the chain at once and do not wait, because nobody is told anything that rests on them.
+
+Source: evidence-format section 5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from affidavit.clock import Clock
+from affidavit.errors import OutcomeUnknown
+from affidavit.evidence.body import Body
+from affidavit.evidence.canonical import encode
+from affidavit.evidence.fingerprints import Fingerprints
+from affidavit.evidence.recorder import Recorder
+from affidavit.evidence.writer import Receipt
+from affidavit.gateway.call import Call, Released
+from affidavit.gateway.introductions import Introductions
+
+MAX_EVENT_ID = 256  # characters of an SSE event's id
+MAX_USER_AGENT = 256  # characters; longer ones are cut, they are self-reported anyway
+Fields = dict[str, Any]
+Bodies = tuple[Body, ...]
+
+
+class Trail:
+    """Writes the records of calls."""
+
+    def __init__(
+        self, recorder: Recorder, fingerprints: Fingerprints, introductions: Introductions, clock: Clock
+    ) -> None:
+        self._recorder = recorder
+        self._values = fingerprints.values
+        self._arguments = fingerprints.arguments
+        self._introductions = introductions
+        self._clock = clock
+        self.in_flight = 0
+
+    async def requested(self, call: Call) -> Receipt:
+        """Say that a call is about to be forwarded.
+
+        Raises:
+            Unavailable: It is not durable; `leave` says that nothing came of it.
+        """
+        self._recorder.check()
+        self._introductions.make(call)
+        fields, bodies = self._call_fields(call)
+        call.open = True
+        self.in_flight += 1
+        return await self._recorder.intend("call:requested", {**fields, "masks": []}, bodies)
+
+    async def refused(self, call: Call, code: str, reason: str) -> Receipt:
+        """Say that a call ends here; nothing was forwarded.
+
+        Raises:
+            Unavailable: Not even that is durable.
+        """
+        self._recorder.check()
+        if call.principal is not None:
+            self._introductions.make(call)
+        fields, bodies = self._call_fields(call)
+        return await self._recorder.intend("call:refused", {**fields, "code": code, "reason": reason}, bodies)
+
+    def leave(self, call: Call) -> None:
+        """Say of a call that is still open how it ends, with nobody left to tell."""
+        if not call.open:
+            return
+        if call.sent:
+            self.ended(call, "cancelled")
+            return
+        self._close(call)
+        code = "unavailable" if self._recorder.outage is not None else "cancelled"
+        reason = "it was not forwarded: its record was not durable in time, or its client went away"
+        self._recorder.add("call:refused", {"call": call.id, "code": code, "reason": reason})
+
+    async def streamed(self, call: Call, event: Released) -> Receipt:
+        """Say that one event is about to be released.
+
+        Raises:
+            OutcomeUnknown: It is in the chain, not known to be durable, and must not be released.
+        """
+        response, bodies = self._content(call, event) if event.came else (None, ())
+        fields = {"call": call.id, "event": call.events, "masks": [], "response": response}
+        if event.event is not None and event.event.id is not None:
+            fields["sse_id"] = event.event.id[:MAX_EVENT_ID]
+        if event.denied is not None:
+            fields["denied"] = event.denied
+        call.events += 1
+        return await self._recorder.conclude("call:streamed", fields, bodies)
+
+    async def answered(self, call: Call, outcome: str, status: int, answer: Released | None = None) -> Receipt:
+        """Say how a forwarded call ended, before that is told.
+
+        Args:
+            call: The call.
+            outcome: `answered`, `failed`, `timeout`, `cancelled` or `unreachable`.
+            status: The HTTP status that the client gets.
+            answer: None for a stream's end, and where there is no answer.
+
+        Raises:
+            OutcomeUnknown: The answer must be withheld; that it was is said already.
+        """
+        fields, bodies = self._ending(call, outcome, status, answer)
+        try:
+            return await self._recorder.conclude("call:answered", fields, bodies)
+        except OutcomeUnknown as error:
+            self.withheld(call, str(error))
+            raise
+
+    def ended(self, call: Call, outcome: str) -> None:
+        """Say how a forwarded call ended when there is nobody left to tell."""
+        fields, bodies = self._ending(call, outcome, 0, None)
+        self._recorder.add("call:answered", fields, bodies)
+
+    def withheld(self, call: Call, reason: str) -> None:
+        """Say that an answer was not given to the client after all."""
+        self._recorder.add("call:withheld", {"call": call.id, "reason": reason})
+
+    def _close(self, call: Call) -> None:
+        call.open = False
+        self.in_flight -= 1
+
+    def _ending(self, call: Call, outcome: str, status: int, answer: Released | None) -> tuple[Fields, Bodies]:
+        self._close(call)
+        now = self._clock()
+        response, bodies = self._content(call, answer) if answer is not None and answer.came else (None, ())
+        return {
+            "call": call.id,
+            "duration_us": max(0, now - call.received),
+            "masks": [],
+            "outcome": outcome,
+            "response": response,
+            "status": status,
+            "upstream_us": max(0, now - call.sent) if call.sent else 0,
+        }, bodies
+
+    def _content(self, call: Call, said: Released) -> tuple[Fields | None, Bodies]:
+        came = self._values.of(said.came)
+        fingerprints = {
+            "media_type": said.media_type,
+            "received_hmac": came,
+            "sent_hmac": came if said.went is said.came else self._values.of(said.went),
+        }
+        if call.upstream is None or self._recorder.crowded:
+            return fingerprints, ()
+        body = self._recorder.body(said.came, call.upstream.retention_class)
+        return {**body.reference(), **fingerprints}, (body,)
+
+    def _call_fields(self, call: Call) -> tuple[Fields, Bodies]:
+        if call.principal is None:
+            return self._unverified_fields(call), ()
+        content = call.inbound.body
+        request, bodies = self._content(call, Released(content, content, "application/json")) if content else (None, ())
+        principal, more = self._introductions.principal(call)
+        return {
+            "arguments_hmac": None if call.arguments is None else self._arguments.of(call.arguments),
+            "call": call.id,
+            "client": orjson.Fragment(encode(self._client(call))),
+            "definition_digest": call.definition_digest,
+            "method": call.method,
+            "policy": None if call.permit is None else call.permit.record,
+            "principal": principal,
+            "protocol": call.protocol,
+            "request": request,
+            "session": call.session,
+            "target": call.target,
+            "trace": call.trace,
+            "upstream": call.inbound.upstream if call.upstream is not None else None,
+        }, (*bodies, *more)
+
+    def _unverified_fields(self, call: Call) -> Fields:
+        content = call.inbound.body
+        return {"call": call.id, "request": {"received_hmac": self._values.of(content), "size": len(content)}}
+
+    def _client(self, call: Call) -> Mapping[str, Any]:
+        name, version = call.client_info
+        agent = call.inbound.unverified.get("user-agent")
+        return {
+            "ip": call.inbound.ip,
+            "name": name,
+            "user_agent": None if agent is None else agent[:MAX_USER_AGENT],
+            "version": version,
+        }

@@ -1,0 +1,22 @@
+"""The upstreams that calls can go to, by the name that they are served under."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from affidavit.gateway.forward import Forwarder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upstream:
+    """One MCP server behind the gateway.
+
+    Attributes:
+        name: As in `/mcp/<name>`.
+        forwarder: Its wire.
+        retention_class: Of the bodies of its calls.
+    """
+
+    name: str
+    forwarder: Forwarder
+    retention_class: str

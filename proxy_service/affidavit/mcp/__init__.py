@@ -1,0 +1,1 @@
+"""What was asked: MCP and JSON-RPC as bytes and values."""

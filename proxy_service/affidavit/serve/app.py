@@ -1,0 +1,199 @@
+"""The ASGI application: HTTP requests in, the data path's replies out.
+
+Knows HTTP and nothing of MCP: which call may be cancelled when its client goes away is the data path's word.
+
+Source: architecture "The way of one call"; ASGI 3.0 HTTP.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+import orjson
+
+from affidavit.gateway.call import Inbound
+from affidavit.gateway.data_path import DataPath
+from affidavit.gateway.problems import Reply, broken
+from affidavit.gateway.protected_resource import WELL_KNOWN, resource_metadata
+from affidavit.policy.configuration import Configuration
+from affidavit.serve.health import Health
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+MAX_BODY = 8 * 1024 * 1024  # bytes; mcp "Duties"
+KEEP_ALIVE = 15.0  # seconds of silence on a stream until a comment line, well under the 30 s at which clients give up
+WATCH_AFTER = 0.2  # seconds until a call is worth a task that waits for its client to go away
+
+_MCP = "/mcp/"
+_diagnostics = logging.getLogger("affidavit.serve")
+
+
+class Application:
+    """Routes three kinds of paths: calls, health, and what a client must know to get a token."""
+
+    def __init__(self, path: DataPath, health: Health, configuration: Configuration) -> None:
+        self._path = path
+        self._health = health
+        self._configuration = configuration
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request (ASGI 3.0)."""
+        path: str = scope["path"]
+        if path.startswith(_MCP):
+            await self._call(scope, receive, send, path[len(_MCP) :])
+        else:
+            await _send_whole(send, *self._other(path))
+
+    def _other(self, path: str) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+        if path == "/healthz":
+            return _json(200, {"status": "ok"})
+        if path == "/readyz":
+            state = self._health.read()
+            return _json(200 if state["ready"] else 503, state)
+        if path.startswith(WELL_KNOWN):
+            metadata = resource_metadata(self._configuration, path.removeprefix(WELL_KNOWN))
+            if metadata is not None:
+                return _json(200, metadata)
+        return _json(404, {"error": "not_found", "message": "There is nothing here; MCP is served at /mcp/<upstream>."})
+
+    async def _call(self, scope: Scope, receive: Receive, send: Send, upstream: str) -> None:
+        body = await _read_body(receive)
+        client = scope["client"]
+        inbound = Inbound.read(
+            scope["method"],
+            upstream,
+            scope["headers"],
+            body or b"",
+            client[0] if client else "unknown",
+            query=scope["query_string"],
+        )
+        inbound.too_large = body is None
+        watch = _Watch(inbound, receive)
+        outlet = _Outlet(send)
+        reply = None
+        try:
+            reply = await self._path.handle(inbound)
+            await outlet.release(reply)
+        except asyncio.CancelledError:
+            if not watch.gone:
+                raise
+        except Exception:
+            incident = secrets.token_hex(8)
+            _diagnostics.exception("incident %s", incident)
+            if not outlet.started:
+                await outlet.release(broken(incident))
+        finally:
+            watch.stop()
+            if reply is not None and reply.leave is not None:
+                reply.leave()
+
+
+class _Watch:
+    """Cancels a call whose client goes away, where the path allows that; costs a task only for calls that last."""
+
+    def __init__(self, inbound: Inbound, receive: Receive) -> None:
+        self.gone = False
+        self._inbound = inbound
+        self._receive = receive
+        self._task: asyncio.Task[None] | None = None
+        self._timer = asyncio.get_running_loop().call_later(WATCH_AFTER, self._start)
+
+    def stop(self) -> None:
+        self._timer.cancel()
+        if self._task is not None:
+            self._task.cancel()
+
+    def _start(self) -> None:
+        self._task = asyncio.ensure_future(self._until_gone())
+
+    async def _until_gone(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        if self._inbound.cancel is not None:
+            self.gone = True
+            self._inbound.cancel()
+
+
+class _Outlet:
+    """Sends one reply."""
+
+    def __init__(self, send: Send) -> None:
+        self.started = False
+        self._send = send
+
+    async def release(self, reply: Reply) -> None:
+        self.started = True
+        if isinstance(reply.body, bytes):
+            await _send_whole(self._send, reply.status, reply.headers, reply.body)
+            return
+        await self._send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
+        pulse = _Pulse(self._send)
+        try:
+            async for chunk in reply.body:
+                pulse.beat()
+                await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
+        finally:
+            pulse.stop()
+        await self._send({"type": "http.response.body", "body": b""})
+
+
+class _Pulse:
+    """Sends a comment line whenever a stream has been silent for `KEEP_ALIVE`."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._loop = asyncio.get_running_loop()
+        self._last = self._loop.time()
+        self._timer = self._loop.call_later(KEEP_ALIVE, self._due)
+        self._sending: asyncio.Future[None] | None = None
+
+    def beat(self) -> None:
+        self._last = self._loop.time()
+
+    def stop(self) -> None:
+        self._timer.cancel()
+        if self._sending is not None:
+            self._sending.cancel()
+
+    def _due(self) -> None:
+        silent = self._loop.time() - self._last
+        if silent >= KEEP_ALIVE:
+            self._sending = asyncio.ensure_future(self._comment())
+            self.beat()
+            silent = 0.0
+        self._timer = self._loop.call_later(KEEP_ALIVE - silent, self._due)
+
+    async def _comment(self) -> None:
+        await self._send({"type": "http.response.body", "body": b": keep-alive\n\n", "more_body": True})
+
+
+async def _read_body(receive: Receive) -> bytes | None:
+    """Return the whole body, or None as soon as it is known to be too large."""
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        part = message.get("body", b"")
+        size += len(part)
+        if size > MAX_BODY:
+            return None
+        if not message.get("more_body", False):
+            return part if not parts else b"".join((*parts, part))
+        parts.append(part)
+
+
+async def _send_whole(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+    length = (b"content-length", str(len(body)).encode())
+    await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _json(status: int, value: Any) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+    body = orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    return status, [(b"content-type", b"application/json")], body

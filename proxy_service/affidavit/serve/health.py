@@ -1,0 +1,53 @@
+"""How the gateway is: whether it takes calls, and how old the oldest thing is that the log does not hold yet.
+
+Source: architecture "Failures" (`uncommitted` grows and alarms).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from affidavit.clock import SECOND, Clock, Micros
+from affidavit.evidence.recorder import Recorder
+from affidavit.gateway.trail import Trail
+
+SILENT: Micros = 5 * SECOND  # a worker reports every second; after this nothing is known to be committed since
+
+
+class Health:
+    """Reads the state of one gateway and its worker."""
+
+    def __init__(self, recorder: Recorder, trail: Trail, clock: Clock) -> None:
+        self._recorder = recorder
+        self._trail = trail
+        self._clock = clock
+        self._told: Mapping[str, Any] = {}
+        self._told_at = clock()
+        self.worker_starts = 0
+        self.draining = False
+
+    def told(self, state: Mapping[str, Any]) -> None:
+        """Take what the worker reports after each of its steps."""
+        self._told = state
+        self._told_at = self._clock()
+
+    def read(self) -> dict[str, Any]:
+        """Return the state as `/readyz` shows it; ages in seconds."""
+        outage = self._recorder.outage
+        return {
+            "ready": outage is None and not self.draining,
+            "draining": self.draining,
+            "in_flight": self._trail.in_flight,
+            "log_size": self._told.get("size"),
+            "outage": outage,
+            "uncommitted_s": round(self._uncommitted() / SECOND, 3),
+            "worker": {"error": self._told.get("error"), "starts": self.worker_starts},
+            "writer": self._recorder.writer.id,
+        }
+
+    def _uncommitted(self) -> Micros:
+        """Return the age of the oldest thing that is not known to be in the log."""
+        silent = self._clock() - self._told_at
+        waited: Micros = self._told.get("uncommitted_us", 0)
+        return waited if silent < SILENT else waited + silent

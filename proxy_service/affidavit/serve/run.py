@@ -1,0 +1,107 @@
+"""`affidavit serve` from start to end: lock the folder, open the gateway, serve, drain, say the last words.
+
+Source: architecture "The house"; Cloud Run's contract (SIGTERM, then ten seconds).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import logging
+import signal
+import socket
+from collections.abc import Iterator
+
+import uvicorn
+
+from affidavit.errors import Misconfigured
+from affidavit.policy.configuration import Configuration
+from affidavit.serve.app import Application
+from affidavit.serve.health import Health
+from affidavit.serve.supervisor import Supervisor
+from affidavit.wiring.embedded import EmbeddedFolder
+from affidavit.wiring.gateway import Gateway, open_gateway
+
+DRAIN = 2  # seconds that calls under way have to end by themselves after SIGTERM
+
+_diagnostics = logging.getLogger("affidavit.serve")
+
+
+async def serve(configuration: Configuration, folder: EmbeddedFolder, host: str, port: int) -> int:
+    """Serve until SIGTERM or SIGINT; return the exit status, 0 where everything is committed.
+
+    Raises:
+        Misconfigured: The address is taken, the folder in use, or a mounted file wrong.
+        Unavailable: The folder takes no records.
+    """
+    with _listen(host, port) as listening, folder.locked():
+        bound = listening.getsockname()[1]
+        gateway = await open_gateway(configuration, folder.ports(), loopback=_is_loopback(host), port=bound)
+        health = Health(gateway.recorder, gateway.trail, folder.clock)
+        supervisor = Supervisor(folder.worker(configuration), health)
+        working = asyncio.ensure_future(supervisor.run())
+        gateway.start()
+        _diagnostics.info("serving on http://%s:%s, writer %s", host, bound, gateway.recorder.writer.id)
+        await _serve_http(Application(gateway.path, health, configuration), listening, health)
+        return await _end(gateway, supervisor, working, folder)
+
+
+async def _serve_http(application: Application, listening: socket.socket, health: Health) -> None:
+    server = uvicorn.Server(
+        uvicorn.Config(
+            application,
+            loop="none",
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            date_header=False,
+            proxy_headers=False,
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=DRAIN,
+        )
+    )
+
+    def stop() -> None:
+        health.draining = True
+        server.should_exit = True
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    await server._serve([listening])  # noqa: SLF001 `serve` would raise the signal again and end us before our last words
+
+
+async def _end(gateway: Gateway, supervisor: Supervisor, working: asyncio.Task[None], folder: EmbeddedFolder) -> int:
+    said = await gateway.close()
+    folder.close()
+    committed = await supervisor.finish()
+    await working
+    if not (said and committed):
+        _diagnostics.error("not everything is committed; the next start goes on from the journal")
+    return 0 if said and committed else 1
+
+
+@contextlib.contextmanager
+def _listen(host: str, port: int) -> Iterator[socket.socket]:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind((host, port))
+        except OSError as error:
+            raise Misconfigured(f"cannot listen on {host}:{port}: {error.strerror}") from error
+        yield listening
+    finally:
+        listening.close()
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,260 @@
+"""The gateway put together: the data path's steps over the ports that it is given.
+
+Chooses no adapter: `embedded.py` and its like do, and hand over here what they chose.
+
+Source: architecture "The house".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from affidavit.adapters.key_sets import from_file, from_uri
+from affidavit.clock import MINUTE, SECOND, Clock
+from affidavit.errors import Misconfigured
+from affidavit.evidence.fingerprints import Fingerprints, derive
+from affidavit.evidence.ports import Bus, EvidenceStore
+from affidavit.evidence.recorder import Recorder
+from affidavit.evidence.writer import Randomness, Writer
+from affidavit.gateway.answers import Answers
+from affidavit.gateway.data_path import DataPath
+from affidavit.gateway.decisions import Decisions
+from affidavit.gateway.definitions import Definitions
+from affidavit.gateway.doorman import Doorman
+from affidavit.gateway.forward import HttpForwarder
+from affidavit.gateway.introductions import Introductions
+from affidavit.gateway.listing import Listing, own_permit
+from affidavit.gateway.ports import DefinitionLedger
+from affidavit.gateway.reading import Reading
+from affidavit.gateway.rejections import Rejections
+from affidavit.gateway.server_requests import ServerRequests
+from affidavit.gateway.trail import Trail
+from affidavit.gateway.upstreams import Upstream
+from affidavit.identity.attribution import Directory, Issuer, Person, Sponsor
+from affidavit.identity.authenticator import Authenticator
+from affidavit.identity.jwks import IssuerKeys, KeySet
+from affidavit.identity.principal import Credential, Principal
+from affidavit.mcp.sessions import KEY_BYTES, SessionSeal
+from affidavit.policy.configuration import Configuration, UpstreamEntry
+from affidavit.policy.document import STANDARD
+
+QUIET = 60.0  # seconds without a record until `writer:alive` (evidence-format section 5)
+LAST_WORDS = 2.0  # seconds that the bus has to take `writer:closed`
+LIST_RETRY = 30.0  # seconds between looks at an upstream whose tools could not be listed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """What the gateway needs of the outside, chosen by whoever puts it together."""
+
+    bus: Callable[[str], Bus]
+    evidence: EvidenceStore
+    ledger: DefinitionLedger
+    secret: bytes
+    clock: Clock
+    random: Randomness
+
+
+@dataclass(slots=True)
+class Gateway:
+    """One running gateway: a writer, its data path, and what keeps both going."""
+
+    recorder: Recorder
+    path: DataPath
+    trail: Trail
+    introductions: Introductions
+    rejections: Rejections
+    upstreams: tuple[Upstream, ...]
+    keys: tuple[IssuerKeys, ...]
+    tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    def start(self) -> None:
+        """Begin what runs beside calls: keys kept fresh, tools listed, signs of life."""
+        work = [self._live(), *(keys.keep_fresh() for keys in self.keys), *map(self._list, self.upstreams)]
+        self.tasks = [asyncio.ensure_future(one) for one in work]
+
+    async def close(self) -> bool:
+        """Say the last words and stop; return whether they are durable. No call may be under way."""
+        for task in self.tasks:
+            task.cancel()
+        self.rejections.flush()
+        self.introductions.close_all("shutdown")
+        self.recorder.add("writer:closed", {})
+        durable = await self.recorder.close(timeout=LAST_WORDS)
+        await asyncio.gather(*(upstream.forwarder.close() for upstream in self.upstreams))
+        return durable
+
+    async def _live(self) -> None:
+        said = self.recorder.writer.next_seq
+        while True:
+            await asyncio.sleep(QUIET)
+            self.introductions.close_idle()
+            if self.recorder.writer.next_seq == said:
+                self.recorder.add("writer:alive", {"in_flight": self.trail.in_flight})
+            said = self.recorder.writer.next_seq
+
+    async def _list(self, upstream: Upstream) -> None:
+        while not await self.path.definitions.list_now(upstream):
+            await asyncio.sleep(LIST_RETRY)
+
+
+async def open_gateway(configuration: Configuration, ports: Ports, *, loopback: bool, port: int) -> Gateway:
+    """Register a writer, say what it starts with, and put the data path together.
+
+    Raises:
+        Misconfigured: A mounted file is missing or wrong.
+        Unavailable: The evidence store takes no registration or no record.
+    """
+    # Wrong files are found before anything is written.
+    credentials = {entry.name: _credential(entry) for entry in configuration.upstreams}
+    writer = _register(configuration, ports)
+    recorder = Recorder(writer, ports.bus(writer.id))
+    recorder.add("writer:opened", {"role": writer.role})
+    await _load_policy(recorder, configuration)
+    keys = _issuer_keys(configuration, recorder, ports.clock)
+    await asyncio.gather(*(one.refresh() for one in keys))
+    upstreams = tuple(_upstream(entry, credentials[entry.name]) for entry in configuration.upstreams)
+    return _assemble(configuration, ports, recorder, upstreams, keys, loopback=loopback, port=port)
+
+
+def _assemble(
+    configuration: Configuration,
+    ports: Ports,
+    recorder: Recorder,
+    upstreams: tuple[Upstream, ...],
+    keys: tuple[IssuerKeys, ...],
+    *,
+    loopback: bool,
+    port: int,
+) -> Gateway:
+    fingerprints = Fingerprints(ports.secret)
+    introductions = Introductions(recorder, ports.clock, STANDARD)
+    trail = Trail(recorder, fingerprints, introductions, ports.clock)
+    seal = SessionSeal(derive(ports.secret, "session ids", KEY_BYTES))
+    reading = Reading(seal=seal, sessions=fingerprints.sessions, clock=ports.clock, random=ports.random)
+    decisions = Decisions(configuration.policy())
+    own = _own_principal(configuration, recorder.writer)
+    introductions.know(own)
+    listing = Listing(reading, trail, own, own_permit(configuration.digest))
+    definitions = Definitions(recorder, ports.ledger, upstreams, listing.tools)
+    rejections = Rejections(recorder, ports.clock)
+    path = DataPath(
+        doorman=Doorman(
+            {upstream.name: upstream for upstream in upstreams},
+            audiences={upstream.name: configuration.audience(upstream.name) for upstream in upstreams},
+            public_url=configuration.public_url,
+            listens_on_loopback=loopback,
+            port=port,
+            trail=trail,
+        ),
+        authenticator=_authenticator(configuration, keys, ports.clock),
+        rejections=rejections,
+        reading=reading,
+        decisions=decisions,
+        definitions=definitions,
+        trail=trail,
+        answers=Answers(decisions, definitions, seal),
+        server_requests=ServerRequests(reading, trail),
+    )
+    return Gateway(recorder, path, trail, introductions, rejections, upstreams, keys)
+
+
+def _register(configuration: Configuration, ports: Ports) -> Writer:
+    writer = Writer(
+        origin=configuration.origin,
+        role="gateway",
+        config_sha256=configuration.digest,
+        clock=ports.clock,
+        random=ports.random,
+        key=Ed25519PrivateKey.generate(),
+    )
+    ports.evidence.create({writer.registration_name: writer.registration})
+    return writer
+
+
+async def _load_policy(recorder: Recorder, configuration: Configuration) -> None:
+    body = recorder.body(configuration.text, STANDARD)
+    policy = {**body.reference(), "media_type": "application/yaml"}
+    await recorder.intend("policy:loaded", {"digest": configuration.digest, "policy": policy}, (body,))
+
+
+def _issuer_keys(configuration: Configuration, recorder: Recorder, clock: Clock) -> tuple[IssuerKeys, ...]:
+    async def adopt(name: str, fresh: KeySet) -> None:
+        recorder.check()
+        body = recorder.body(fresh.text.encode(), STANDARD)
+        keys = {**body.reference(), "media_type": "application/jwk-set+json"}
+        await recorder.intend("issuer:keys", {"issuer": name, "keys": keys}, (body,))
+
+    return tuple(
+        IssuerKeys(entry.name, fetch=_fetch(entry.jwks_file, entry.jwks_uri), adopt=adopt, clock=clock)
+        for entry in configuration.issuers
+    )
+
+
+def _fetch(file: Path | None, uri: str | None) -> Callable[[], Awaitable[bytes]]:
+    if file is not None:
+        return from_file(file)
+    assert uri is not None  # noqa: S101 the configuration has one of the two
+    return from_uri(uri)
+
+
+def _authenticator(configuration: Configuration, keys: Iterable[IssuerKeys], clock: Clock) -> Authenticator:
+    issuers = [
+        Issuer(
+            name=entry.name,
+            issuer=entry.issuer,
+            audiences=frozenset(entry.audiences),
+            attribution=entry.attribution,
+            domains=frozenset(entry.domains),
+            max_age=entry.max_age,
+        )
+        for entry in configuration.issuers
+    ]
+    directory = Directory(
+        [Person(email=one.email, github_id=one.github_id, groups=one.groups) for one in configuration.people],
+        [Sponsor(matches=one.matches, person=one.person) for one in configuration.sponsors],
+    )
+    return Authenticator(issuers, keys={one.name: one for one in keys}, directory=directory, clock=clock)
+
+
+def _upstream(entry: UpstreamEntry, credential: dict[str, str]) -> Upstream:
+    timeout = entry.timeout / SECOND
+    forwarder = HttpForwarder(entry.url, timeout=timeout, credential=credential)
+    return Upstream(name=entry.name, forwarder=forwarder, retention_class=entry.retention)
+
+
+def _credential(entry: UpstreamEntry) -> dict[str, str]:
+    if entry.credential is None:
+        return {}
+    try:
+        mounted = entry.credential.file.read_bytes()
+    except OSError as error:
+        raise Misconfigured(
+            f"upstream {entry.name}: {entry.credential.file} cannot be read: {error.strerror}"
+        ) from error
+    return {entry.credential.name: entry.credential.value(mounted)}
+
+
+def _own_principal(configuration: Configuration, writer: Writer) -> Principal:
+    """Return the gateway itself: what it bears is its registration, and it ends with the process."""
+    credential = Credential(
+        header={},
+        claims={},
+        token_sha256=hashlib.sha256(writer.registration).hexdigest(),
+        expires=writer.opened + 100 * 365 * 24 * 60 * MINUTE,
+    )
+    return Principal(
+        issuer=configuration.origin,
+        subject=f"writer/{writer.id}",
+        email=None,
+        person=None,
+        groups=(),
+        attribution="none",
+        credential=credential,
+    )
