@@ -156,7 +156,7 @@ def read_file(path: str) -> bytes | None:
     try:
         with Path(path).open("rb", buffering=0) as file:
             return file.readall()
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return None
     except OSError as error:
         raise Unavailable(f"an object cannot be read: {mend(error)}") from error
