@@ -115,7 +115,7 @@ class Answers:
         lists = call.method in ("tools/list", "stream")
         value = await self._listing(call, message) if lists else message.value
         went = came if value is message.value else print_message(value)
-        stamps = message.result is not None
+        stamps = bool(message.result)
         return Released(came, went, JSON, message=message, value=value if stamps else None, event=event)
 
     async def _listing(self, call: Call, message: Message) -> dict[str, Any]:

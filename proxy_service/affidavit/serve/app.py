@@ -81,8 +81,9 @@ class Application:
             reply = await self._path.handle(inbound)
             await outlet.release(reply)
         except asyncio.CancelledError:
-            if not watch.gone:
+            if not (watch.gone or self._health.draining):
                 raise
+            await outlet.end()
         except Exception:
             incident = secrets.token_hex(8)
             _diagnostics.exception("incident %s", incident)
@@ -140,7 +141,12 @@ class _Outlet:
                 await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
         finally:
             pulse.stop()
-        await self._send({"type": "http.response.body", "body": b""})
+        await self.end()
+
+    async def end(self) -> None:
+        """End what was begun; a client that comes back for the rest finds another process."""
+        if self.started:
+            await self._send({"type": "http.response.body", "body": b""})
 
 
 class _Pulse:
