@@ -33,11 +33,14 @@ def era_of(message: Message | None, header_version: str | None) -> tuple[Era, st
         header_version: The header `MCP-Protocol-Version`.
 
     Raises:
-        Refused: It is of a version that nobody here knows (`unsupported_version`).
+        Refused: It is of a version that nobody here knows (`unsupported_version`), or of two (`header_mismatch`).
     """
     meta = (message.params or {}).get("_meta") if message is not None else None
     if type(meta) is dict and VERSION_KEY in meta:
         version = meta[VERSION_KEY]
+        # A client that contradicts itself is told so first: which of the two versions it means is its to say.
+        if header_version is not None and header_version != version:
+            raise Refused("The header MCP-Protocol-Version contradicts the body.", code="header_mismatch")
         if version not in MODERN_VERSIONS:
             raise Refused("This protocol version is not supported here.", code="unsupported_version")
         return Era.MODERN, f"mcp/{version}"
