@@ -24,11 +24,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from affidavit.adapters.embedded.disk import Disk
 from affidavit.adapters.embedded.keys import KeyFiles
 from affidavit.audit.known import Admission
+from affidavit.audit.ports import HeadStore
 from affidavit.audit.sequencer import Sequencer, Sequencing
 from affidavit.clock import DAY, MINUTE, SECOND, Micros, format_time, parse_time
 from affidavit.evidence.body import Body
 from affidavit.evidence.canonical import encode
-from affidavit.evidence.intake import Intake
+from affidavit.evidence.intake import Intake, Stores
 from affidavit.evidence.ports import EvidenceObject
 from affidavit.evidence.writer import Entry, Receipt, Writer
 from affidavit.wiring.data_folder import DataFolder
@@ -70,7 +71,17 @@ class Randomness:
 
 
 class Ledger:
-    """One data folder and everybody who writes into it."""
+    """One data folder and everybody who writes into it.
+
+    Args:
+        root: The folder; keys lie there even if `stores` and `heads` are elsewhere.
+        seed: Another one gives other keys, ids and salts.
+        start: The first moment.
+        retention: Class to days.
+        disk: For faults of the disk.
+        stores, heads: In place of the folder's.
+        roles: What is admitted.
+    """
 
     def __init__(
         self,
@@ -80,17 +91,21 @@ class Ledger:
         start: Micros = START,
         retention: dict[str, int] | None = None,
         disk: Disk | None = None,
+        stores: Stores | None = None,
+        heads: HeadStore | None = None,
         roles: Sequence[str] = ("gateway", "console", "cli", "function:resolve-approval"),
     ) -> None:
         self.now = start
         self.random = Randomness(seed)
         self.roles = set(roles)
         self.retention = dict(RETENTION if retention is None else retention)
-        self.folder = DataFolder.open(root, disk or FakeDisk())
         self.root = root
+        self.folder = DataFolder.open(root, disk or FakeDisk())
         keys = KeyFiles(root, scratch=self.folder.scratch, disk=self.folder.disk, random=self.random)
         self.signer = keys.signer(ORIGIN)
-        self.intake = Intake(self.folder.stores, origin=ORIGIN)
+        self.stores = stores or self.folder.stores
+        self.heads = heads or self.folder.head()
+        self.intake = Intake(self.stores, origin=ORIGIN)
         self.sequencer = self.new_sequencer()
         self.writers: list[LedgerWriter] = []
 
@@ -109,9 +124,9 @@ class Ledger:
         """Return another sequencer over the same folder, as after a restart or beside the first."""
         return Sequencer(
             Sequencing(
-                store=self.folder.evidence,
-                has_body=self.folder.has_body,
-                heads=self.folder.head(),
+                store=self.stores.evidence,
+                has_body=lambda name, body: self.stores.bodies(name).read(body) is not None,
+                heads=self.heads,
                 signer=self.signer,
                 admit=lambda registration: Admission(None) if registration.role in self.roles else None,
                 retention=self.retention,

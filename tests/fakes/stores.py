@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeVar
 
 from affidavit.errors import Conflict, OutcomeUnknown, Unavailable
+from affidavit.evidence.intake import Stores
 
 T = TypeVar("T")
 
@@ -18,19 +19,23 @@ class Faults:
     """Counts writes and breaks the ones that a test names.
 
     `stop_at(n, done=False)` ends the process before the n-th write from now (1 is the next), `done=True` after it;
-    `fail(times, persisted=…)` makes the next writes fail.
+    `fail(times, persisted=…)` makes the next writes fail, `fail_at(n, persisted=…)` the n-th.
     """
 
     def __init__(self) -> None:
         self.writes = 0
         self._stop: tuple[int, bool] | None = None
-        self._failing: list[bool] = []
+        self._failing: dict[int, bool] = {}
 
     def stop_at(self, number: int, *, done: bool) -> None:
         self._stop = (self.writes + number, done)
 
     def fail(self, times: int = 1, *, persisted: bool) -> None:
-        self._failing += [persisted] * times
+        for number in range(1, times + 1):
+            self.fail_at(number, persisted=persisted)
+
+    def fail_at(self, number: int, *, persisted: bool) -> None:
+        self._failing[self.writes + number] = persisted
 
     def clear(self) -> None:
         self._stop = None
@@ -39,7 +44,7 @@ class Faults:
     def write(self, act: Callable[[], T]) -> T:
         """Do one write, or what a test wants instead."""
         self.writes += 1
-        failing = self._failing.pop(0) if self._failing else None
+        failing = self._failing.pop(self.writes, None)
         if failing is False:
             raise Unavailable("no space left: free some")
         if self._stop == (self.writes, False):
@@ -75,6 +80,16 @@ class MemoryStore:
 
     def names(self, prefix: str, start: str = "") -> Iterator[str]:
         yield from sorted(name for name in self.objects if name.startswith(prefix) and name >= start)
+
+
+def memory_stores(faults: Faults | None = None) -> Stores:
+    """Return all buckets of one deployment, in memory; `faults` counts the writes of the evidence bucket alone."""
+    bodies: dict[str, MemoryStore] = {}
+    return Stores(
+        evidence=MemoryStore(faults),
+        bodies=lambda name: bodies.setdefault(name, MemoryStore()),
+        quarantine=MemoryStore(),
+    )
 
 
 class MemoryHead:
