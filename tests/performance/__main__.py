@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import shutil
 import signal
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +23,7 @@ from performance.report import Screen
 from performance.run import FULL, PARTS, QUICK, Run, Size
 
 ROOT = Path(__file__).parents[2]
+REMOVERS = 16  # threads
 
 
 def main() -> int:
@@ -49,7 +52,15 @@ def _folder(parent: Path, *, keep: bool) -> Iterator[Path]:
         if keep:
             print(f"kept: {folder}", file=sys.stderr)
         else:
-            shutil.rmtree(folder, ignore_errors=True)
+            _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder, its files side by side: one after the other, a hundred thousand take minutes on some disks."""
+    files = [str(Path(above) / name) for above, _, names in os.walk(folder) for name in names]
+    with ThreadPoolExecutor(REMOVERS) as pool:
+        list(pool.map(os.unlink, files, chunksize=64))
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _size(chosen: argparse.Namespace) -> Size:

@@ -12,6 +12,7 @@ import time
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from statistics import fmean
 
 from performance.clients import Wrk
@@ -80,27 +81,36 @@ def endure(gateway: Gateway, wrk: Wrk, count: Callable[[], int], calls: int) -> 
     return found, {"seconds": seconds, "calls": samples.calls, "resident_mib": samples.resident}
 
 
-def afterwards(gateway: Gateway, forwarded: int) -> Found:
-    """Stop the gateway; then its evidence must verify, and hold every call that the upstream has answered.
-
-    Raises:
-        Broken: It does not.
-    """
+def stopped(gateway: Gateway) -> Found:
+    """Stop the gateway; give its and its worker's peaks, and how long its end took."""
     found = [
         Figure(name=f"peak memory of the {name}", value=memory(pid).peak / MIB, unit="MiB")
         for name, pid in gateway.family.items()
     ]
-    found.append(Figure(name="the gateway ends after SIGTERM in", value=gateway.stop(), unit="s"))
-    verified = subprocess.run(
-        [program(), "verify", gateway.data], capture_output=True, text=True, timeout=VERIFY_S, check=False
-    )
-    if verified.returncode != 0:
-        raise Broken(f"verify gave {verified.returncode} after the load:\n{verified.stdout}{verified.stderr}")
-    kinds = recorded(gateway.data)
+    return [*found, Figure(name="the gateway ends after SIGTERM in", value=gateway.stop(), unit="s")], {}
+
+
+def complete(data: Path, forwarded: int) -> Found:
+    """Hold what is stored against what the upstream has answered.
+
+    Raises:
+        Broken: A call has no record, or a record no call.
+    """
+    kinds = recorded(data)
     requested, ended = kinds["call:requested tools/call"], kinds["call:answered answered"]
     if not forwarded == requested == ended:
-        raise Broken(
-            f"the upstream answered {forwarded} calls, {requested} were recorded, and {ended} answers: {kinds}"
-        )
-    found.append(Figure(name="calls answered = calls recorded, and verify is green", value=requested))
-    return found, {"kinds": dict(kinds)}
+        raise Broken(f"the upstream answered {forwarded} calls; {requested} are recorded, and {ended} answers: {kinds}")
+    return [Figure(name="calls that the upstream answered = calls recorded", value=requested)], {"kinds": dict(kinds)}
+
+
+def verified(data: Path) -> Found:
+    """Verify what the gateway has left.
+
+    Raises:
+        Broken: Something is red.
+    """
+    command: list[str | Path] = [program(), "verify", data]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=VERIFY_S, check=False)
+    if done.returncode != 0:
+        raise Broken(f"verify gave {done.returncode} after the load:\n{done.stdout}{done.stderr}")
+    return [Figure(name="exit status of verify afterwards", value=done.returncode)], {"told": done.stdout}

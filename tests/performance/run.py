@@ -124,7 +124,10 @@ class Run:
             if "endurance" in parts and self._size.endurance:
                 self._endure(gateway, wrk, port)
             self._screen.say("stopping the gateway, verifying what it has recorded")
-            self._add("afterwards", endurance.afterwards(gateway, answered(port, THROUGH)))
+            forwarded = answered(port, THROUGH)
+            self._add("stopped", endurance.stopped(gateway))
+        self._add("recorded", endurance.complete(gateway.data, forwarded))
+        self._add("verified", endurance.verified(gateway.data))
 
     def _compare(self, gateway: Gateway, wrk: Wrk, direct: Measured) -> None:
         size, port = self._size, direct.target.port
