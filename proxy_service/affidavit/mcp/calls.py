@@ -1,19 +1,22 @@
 """What a message asks for: its target, its arguments as they are bound, what it asks of the other side.
 
-Source: MCP 2025-11-25 and 2026-07-28, "Server features" and "Client features"; evidence-format section 5.
+Source: MCP 2025-11-25 and 2026-07-28, "Server features" and "Client features"; SEP-2663 "Tasks Extension";
+evidence-format section 5. Never does I/O.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-import orjson
-import rfc8785
-
+from affidavit.mcp.jcs import canonical
 from affidavit.mcp.jsonrpc import Message
 
-MAX_EXACT = 2**53 - 1  # RFC 8785 section 3.2.2.3
+ELICITATION = "elicitation/create"
+SERVER_REQUESTS = frozenset({"sampling/createMessage", ELICITATION, "roots/list"})
+URL_ELICITATION_REQUIRED = -32042  # MCP 2025-11-25: an error that asks the client to send a person somewhere
+# What a retry adds to its request (MCP 2026-07-28 "Multi Round-Trip Requests").
+RETRY_MEMBERS = frozenset({"requestState", "inputResponses"})
 
 _TARGETS = {
     "tools/call": "name",
@@ -21,8 +24,14 @@ _TARGETS = {
     "resources/read": "uri",
     "resources/subscribe": "uri",
     "resources/unsubscribe": "uri",
+    "tasks/get": "taskId",
+    "tasks/result": "taskId",
+    "tasks/update": "taskId",
+    "tasks/cancel": "taskId",
 }
-# These carry nothing that a rule could look at: whoever may use the upstream at all may send them.
+_REFERENCES = {"ref/prompt": "name", "ref/resource": "uri"}
+# These carry nothing that a rule could look at: whoever may use the upstream at all may send them. The last three are
+# what records call a GET, a DELETE and an answer of the client; no message has them as its method.
 _WITHOUT_TARGET = frozenset(
     {
         "initialize",
@@ -32,6 +41,7 @@ _WITHOUT_TARGET = frozenset(
         "prompts/list",
         "resources/list",
         "resources/templates/list",
+        "tasks/list",
         "logging/setLevel",
         "subscriptions/listen",
         "stream",
@@ -39,77 +49,81 @@ _WITHOUT_TARGET = frozenset(
         "response",
     }
 )
-SERVER_REQUESTS = frozenset({"sampling/createMessage", "elicitation/create", "roots/list"})
 
 _RESERVED = "io.modelcontextprotocol/"
 _OF_THE_WIRE = frozenset({"progressToken", "traceparent", "tracestate", "baggage"})
 
 
 def target_of(method: str, params: Mapping[str, Any] | None) -> str | None:
-    """Return the tool, prompt or resource that a request names; None where it names none."""
+    """Return the tool, prompt, resource or task that a message names; None where it names none."""
     if not params:
         return None
     if method == "completion/complete":
         reference = params.get("ref")
-        named = (reference.get("name") or reference.get("uri")) if type(reference) is dict else None
+        named = _referred(reference) if type(reference) is dict else None
     else:
         named = params.get(_TARGETS.get(method, ""))
     return named if type(named) is str else None
 
 
 def needs_target(method: str) -> bool:
-    """Tell whether rules judge a request by what it names; an unknown method is judged so, too."""
+    """Tell whether rules judge a message by what it names; one with an unknown method is judged so, too."""
     return method not in _WITHOUT_TARGET and not method.startswith("notifications/")
 
 
-def bound_arguments(params: Mapping[str, Any] | None) -> bytes | None:
+def bound_arguments(params: Mapping[str, Any] | None, *, without: Collection[str] = ()) -> bytes | None:
     """Return the RFC 8785 form that `arguments_hmac` is made of: equal for an identical retry.
 
-    None where a number cannot be carried exactly.
+    Args:
+        params: As parsed; what names the wire and not the action is left out.
+        without: Members that are left out, too: `RETRY_MEMBERS`, if the gateway itself asked for them.
+
+    Returns:
+        None where a number cannot be carried exactly.
     """
-    return canonical(_bound(params or {}))
-
-
-def canonical(value: Any) -> bytes | None:
-    """Return the RFC 8785 form of a value; None where a number cannot be carried exactly."""
-    if _is_plain(value):
-        printed = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
-        # Sorting by UTF-16 units, as RFC 8785 has it, and by code points differ beyond ASCII only.
-        if printed.isascii():
-            return printed
-    try:
-        return rfc8785.dumps(value)
-    except rfc8785.CanonicalizationError:
-        return None
+    return canonical(_bound(params or {}, without))
 
 
 def server_requests(message: Message) -> Iterator[str]:
-    """Yield what a message from an upstream asks of the client: a request of its own, or input that it requires."""
+    """Yield the methods that a message from an upstream asks of the client.
+
+    A request of its own (legacy); input that a result or a task requires (modern); a page to visit (an error of
+    2025-11-25). What asks in a shape that nobody knows yields an empty method.
+    """
     if message.kind == "request":
         yield message.method or ""
-    result = message.result
-    if result is not None and result.get("resultType") == "input_required":
-        asked = result.get("inputRequests")
-        for entry in asked.values() if type(asked) is dict else ():
-            yield str(entry.get("method")) if type(entry) is dict else ""
+    elif message.kind == "notification":
+        yield from _required((message.params or {}).get("inputRequests"))
+    elif message.error is not None:
+        if message.error.get("code") == URL_ELICITATION_REQUIRED:
+            yield ELICITATION
+    elif message.result is not None:
+        yield from _required(message.result.get("inputRequests"))
 
 
-def _bound(params: Mapping[str, Any]) -> dict[str, Any]:
-    meta = params.get("_meta")
-    if type(meta) is not dict:
-        return dict(params)
-    kept = {key: value for key, value in meta.items() if not (key.startswith(_RESERVED) or key in _OF_THE_WIRE)}
-    rest = {key: value for key, value in params.items() if key != "_meta"}
-    return {**rest, "_meta": kept} if kept else rest
+def _referred(reference: Mapping[str, Any]) -> object:
+    kind = reference.get("type")
+    return reference.get(_REFERENCES.get(kind, "")) if type(kind) is str else None
 
 
-def _is_plain(value: Any) -> bool:
-    """Tell whether a value holds no float and no integer that a double could not carry."""
-    kind = type(value)
-    if kind is dict:
-        return all(map(_is_plain, value.values()))
-    if kind is list:
-        return all(map(_is_plain, value))
-    if kind is int:
-        return bool(-MAX_EXACT <= value <= MAX_EXACT)
-    return kind is not float
+def _required(asked: Any) -> Iterator[str]:
+    if asked is None:
+        return
+    entries = asked.values() if type(asked) is dict else asked if type(asked) is list else (asked,)
+    for entry in entries:
+        method = entry.get("method") if type(entry) is dict else None
+        yield method if type(method) is str else ""
+
+
+def _bound(params: Mapping[str, Any], without: Collection[str]) -> dict[str, Any]:
+    bound = {key: value for key, value in params.items() if key not in without}
+    meta = bound.get("_meta")
+    if type(meta) is dict:
+        bound["_meta"] = kept = {key: meta[key] for key in meta if not _is_of_the_wire(key)}
+        if not kept:
+            del bound["_meta"]
+    return bound
+
+
+def _is_of_the_wire(key: str) -> bool:
+    return key in _OF_THE_WIRE or key.startswith(_RESERVED)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from affidavit.errors import Malformed
-from affidavit.mcp.calls import canonical
+from affidavit.mcp.jcs import canonical_nearest
 
 _DEFINES = ("name", "description", "inputSchema", "outputSchema", "annotations")
 
@@ -18,28 +18,31 @@ _DEFINES = ("name", "description", "inputSchema", "outputSchema", "annotations")
 def definition_digest(tool: Any) -> tuple[bytes, str]:
     """Return the RFC 8785 form of what defines a tool, and its SHA-256 as hex.
 
+    A bound like 2^63-1 is common in schemas and stands as its nearest double, as RFC 8785 has it in JavaScript.
+
     Raises:
-        Malformed: It has no name, or a number in its schemas that cannot be carried exactly.
+        Malformed: It has no name, or a number beyond all doubles (`bad_definition`).
     """
     if type(tool) is not dict or type(tool.get("name")) is not str:
         raise Malformed("a tool without a name", code="bad_definition")
-    form = canonical({key: tool[key] for key in _DEFINES if key in tool})
+    form = canonical_nearest({key: tool[key] for key in _DEFINES if key in tool})
     if form is None:
-        raise Malformed(f"a number in the schemas of {tool['name']!r} cannot be carried exactly", code="bad_definition")
+        raise Malformed(f"a number in the schemas of {tool['name']!r} is beyond all doubles", code="bad_definition")
     return form, hashlib.sha256(form).hexdigest()
 
 
 def filtered(value: dict[str, Any], keep: Callable[[str], bool]) -> dict[str, Any]:
-    """Return a response to `tools/list` without the tools that are not kept; the same object where all are.
+    """Return a response to `tools/list` without the tools that are not kept; the same object where nothing changes.
 
-    What one principal is shown is no longer everybody's, so `cacheScope` becomes `private`.
+    What one principal is shown is no longer everybody's, so `cacheScope` becomes `private`, whatever was kept. An entry
+    that is no tool is not kept.
     """
     result = value.get("result")
     tools = result.get("tools") if type(result) is dict else None
     if type(result) is not dict or type(tools) is not list:
         return value
     kept = [tool for tool in tools if type(tool) is dict and type(tool.get("name")) is str and keep(tool["name"])]
-    if len(kept) == len(tools) and result.get("cacheScope") in (None, "private"):
+    if len(kept) == len(tools) and result.get("cacheScope", "private") == "private":
         return value
     scope = {"cacheScope": "private"} if "cacheScope" in result else {}
     return {**value, "result": {**result, "tools": kept, **scope}}

@@ -3,7 +3,8 @@
 A decision is never made on a header; a header that contradicts the body is refused, because somebody behind us might
 believe it.
 
-Source: MCP 2026-07-28 "Transports" (standard headers, custom headers); RFC 9110 sections 5.5 and 7.6.1.
+Source: MCP 2026-07-28 "Streamable HTTP" (request metadata, server validation); RFC 9110 sections 5.5, 7.6.1 and 12.5.1.
+Never does I/O.
 """
 
 from __future__ import annotations
@@ -21,59 +22,110 @@ from affidavit.mcp.jsonrpc import Message
 RawHeaders = Iterable[tuple[bytes, bytes]]
 
 SESSION = "mcp-session-id"
-_UPSTREAM = frozenset({"accept", "content-type", "mcp-protocol-version", "last-event-id", "traceparent", "tracestate"})
-_DOWNSTREAM = frozenset({"content-type", "cache-control", "retry-after", "allow", "mcp-protocol-version"})
-_NAMED = frozenset({"tools/call", "prompts/get", "resources/read"})
+JSON = "application/json"
+EVENT_STREAM = "text/event-stream"
+
+_UPSTREAM = frozenset({b"accept", b"content-type", b"last-event-id", b"traceparent", b"tracestate"})
+_DOWNSTREAM = frozenset({b"content-type", b"cache-control", b"retry-after", b"allow"})
+_LISTS = frozenset({"accept", "tracestate"})  # their values may come in several lines
+# A field name is a token, a value visible text (RFC 9110 section 5). MCP has nothing beyond ASCII in them; an event id
+# is what the upstream made it, in UTF-8 (WHATWG HTML section 9.2).
+_MCP_NAME = re.compile(rb"mcp-[!#$%&'*+.^_`|~0-9a-z-]+")
+_VALUE = re.compile(rb"[\t\x20-\x7e]*")
+_EVENT_ID = re.compile(rb"[^\x00-\x08\x0a-\x1f\x7f]*")
 _ENCODED = re.compile(r"=\?base64\?(.*)\?=", re.DOTALL)
-_VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
+
+_NAMED = frozenset({"tools/call", "prompts/get", "resources/read"})
+_NAMED_BY_EXTENSIONS = frozenset({"tasks/get", "tasks/update", "tasks/cancel"})  # SEP-2663 "Routing Headers"
 
 
 def to_upstream(headers: RawHeaders) -> dict[str, str]:
     """Return the client's headers that go on; all others are this connection's or this gateway's business.
 
     Raises:
-        Refused: One that may stand once stands twice, or holds a control character (`bad_header`).
+        Refused: One that may stand once stands twice, or it holds what a header must not (`bad_header`).
     """
     kept: dict[str, str] = {}
     for raw_name, raw_value in headers:
-        name = raw_name.decode("latin-1").lower()
-        if name == SESSION or not (name in _UPSTREAM or name.startswith("mcp-")):
-            continue
-        if not _VALUE.fullmatch(raw_value):
-            raise Refused(f"The header {name} holds a control character.", code="bad_header")
-        value = raw_value.decode("latin-1").strip(" \t")
-        if name in kept and name != "accept":
-            raise Refused(f"The header {name} stands twice.", code="bad_header")
-        kept[name] = f"{kept[name]}, {value}" if name in kept else value
+        lower = raw_name.lower()
+        if lower in _UPSTREAM or (_MCP_NAME.fullmatch(lower) and lower != b"mcp-session-id"):
+            name, value = lower.decode(), _value(lower, raw_value)
+            if name in kept:
+                if name not in _LISTS:
+                    raise Refused(f"The header {name} stands twice.", code="bad_header")
+                value = f"{kept[name]}, {value}"
+            kept[name] = value
     return kept
 
 
-def to_client(headers: RawHeaders) -> list[tuple[bytes, bytes]]:
-    """Return the upstream's headers that go on."""
-    return [
-        (name.lower(), value)
-        for name, value in headers
-        if (text := name.decode("latin-1").lower()) != SESSION and (text in _DOWNSTREAM or text.startswith("mcp-"))
-    ]
+def to_client(headers: RawHeaders, *, streams: bool = False) -> list[tuple[bytes, bytes]]:
+    """Return the upstream's headers that go on; of one that stands twice, the first.
+
+    Its challenge does not (`WWW-Authenticate` is about the gateway's own credential), nor its session id, which the
+    caller seals.
+
+    Args:
+        headers: As they came, in order.
+        streams: Whether the answer is a stream of events, which nobody on the way may hold back.
+    """
+    kept: dict[bytes, bytes] = {}
+    for raw_name, value in headers:
+        name = raw_name.lower()
+        passes = name in _DOWNSTREAM or (_MCP_NAME.fullmatch(name) and name != b"mcp-session-id")
+        if passes and _VALUE.fullmatch(value):
+            kept.setdefault(name, value)
+    if streams:
+        kept.setdefault(b"cache-control", b"no-cache")
+        kept[b"x-accel-buffering"] = b"no"
+    return list(kept.items())
 
 
 def compare_with_body(message: Message, headers: Mapping[str, str]) -> None:
-    """Check the standard headers of a modern request against its body.
+    """Check the standard headers of a modern message against its body.
 
     Args:
-        message: A modern request.
+        message: A request, all of whose headers are compared, or a notification, of which those that it has are: no
+            revision says which it must have.
         headers: Names in lower case.
 
     Raises:
         Refused: One is missing or says something else (`header_mismatch`).
     """
-    meta = (message.params or {}).get("_meta") or {}
-    _same("MCP-Protocol-Version", headers.get("mcp-protocol-version"), meta.get(VERSION_KEY))
-    _same("Mcp-Method", headers.get("mcp-method"), message.method)
-    if message.method in _NAMED:
-        named = target_of(message.method or "", message.params)
-        if named is not None:
-            _same("Mcp-Name", decoded(headers.get("mcp-name")), named)
+    required = message.kind == "request"
+    params = message.params or {}
+    meta = params.get("_meta")
+    if required or (type(meta) is dict and VERSION_KEY in meta):
+        _same("MCP-Protocol-Version", headers.get("mcp-protocol-version"), (meta or {}).get(VERSION_KEY))
+    said = headers.get("mcp-method")
+    if required or said is not None:
+        _same("Mcp-Method", said, message.method)
+    _compare_name(message, headers.get("mcp-name"))
+
+
+def check_media_types(http_method: str, headers: Mapping[str, str]) -> None:
+    """Check that a request is written in JSON, and that its sender reads what answers are written in.
+
+    Raises:
+        Refused: It is not (`unsupported_media_type`, HTTP 415) or does not (`not_acceptable`, HTTP 406).
+    """
+    posts = http_method == "POST"
+    if posts:
+        media_type, _, parameters = headers.get("content-type", "").partition(";")
+        if media_type.strip().lower() != JSON or not _is_utf8(parameters):
+            raise Refused("A message is sent as application/json, in UTF-8.", code="unsupported_media_type")
+        if headers.get("content-encoding", "identity").lower() != "identity":
+            raise Refused("A message is sent without a Content-Encoding.", code="unsupported_media_type")
+    accept = headers.get("accept")
+    if accept is not None and http_method in ("POST", "GET"):
+        wanted = (JSON, EVENT_STREAM) if posts else (EVENT_STREAM,)
+        if not any(accepts(accept, media_type) for media_type in wanted):
+            raise Refused(f"An answer is {' or '.join(wanted)}, which Accept leaves out.", code="not_acceptable")
+
+
+def accepts(accept: str, media_type: str) -> bool:
+    """Tell whether the value of `Accept` has a range that holds a media type."""
+    ranges = (media_type, f"{media_type.partition('/')[0]}/*", "*/*")
+    return any(part.partition(";")[0].strip().lower() in ranges for part in accept.split(","))
 
 
 def decoded(value: str | None) -> str | None:
@@ -88,8 +140,41 @@ def decoded(value: str | None) -> str | None:
         return None
 
 
+def encoded(text: str) -> str:
+    """Return the header value that means a text; the inverse of `decoded`."""
+    plain = text.isascii() and text.isprintable() and text == text.strip(" ") and not _ENCODED.fullmatch(text)
+    return text if plain else f"=?base64?{base64.b64encode(text.encode()).decode()}?="
+
+
+def _value(name: bytes, raw: bytes) -> str:
+    allowed = _EVENT_ID if name == b"last-event-id" else _VALUE
+    try:
+        if allowed.fullmatch(raw):
+            return raw.decode().strip(" \t")
+    except UnicodeDecodeError:
+        pass
+    raise Refused(f"The header {name.decode()} holds what no header may.", code="bad_header")
+
+
+def _compare_name(message: Message, said: str | None) -> None:
+    method = message.method or ""
+    if method not in _NAMED and (said is None or method not in _NAMED_BY_EXTENSIONS):
+        return
+    named = target_of(method, message.params)
+    if named is not None or said is not None:  # a request that names nothing is the upstream's to refuse
+        _same("Mcp-Name", said if said is None else decoded(said) or "", named)
+
+
 def _same(name: str, value: str | None, expected: object) -> None:
     if value is None:
         raise Refused(f"The header {name} is missing.", code="header_mismatch")
     if value != expected:
         raise Refused(f"The header {name} contradicts the body.", code="header_mismatch")
+
+
+def _is_utf8(parameters: str) -> bool:
+    for parameter in parameters.split(";"):
+        name, _, value = parameter.partition("=")
+        if name.strip().lower() == "charset" and value.strip(' "').lower() not in ("utf-8", "utf8"):
+            return False
+    return True

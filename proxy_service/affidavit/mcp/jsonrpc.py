@@ -108,9 +108,12 @@ def tool_error(message_id: Id, text: str, meta: Mapping[str, Any], *, modern: bo
 
 
 def stamped(value: dict[str, Any], record: str, sha256: str) -> bytes:
-    """Return the print of a response whose result names the record that vouches for it; others print as they are."""
+    """Return the print of a response whose result names the record that vouches for it; others print as they are.
+
+    An empty result stays empty, because MCP promises that of `ping` and its like; the HTTP header names the record.
+    """
     result = value.get("result")
-    if type(result) is dict:
+    if type(result) is dict and result:
         meta = result.get("_meta")
         known = meta if type(meta) is dict else {}
         stamp = {**known, RECORD_KEY: {"id": record, "sha256": sha256}}

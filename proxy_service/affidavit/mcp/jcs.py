@@ -1,0 +1,59 @@
+"""The canonical form of JSON values, by which two texts of the same value are the same bytes.
+
+Source: RFC 8785. Never does I/O.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import orjson
+import rfc8785
+
+from affidavit.mcp.strict_json import Unrounded
+
+MAX_EXACT = 2**53 - 1  # RFC 8785 section 3.2.2.3, by way of I-JSON
+
+_EXACT = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
+# Where orjson and RFC 8785 may part: how a float is spelled, and the order of keys with characters beyond 16 bits. Text
+# inside a string that looks like a float costs time, nothing else.
+_MAY_DIFFER = re.compile(rb"(?:^|[:\[,])-?\d+[.e]|[\xf0-\xf4]")
+
+
+def canonical(value: Any) -> bytes | None:
+    """Return the RFC 8785 form of a parsed value.
+
+    None where a number cannot be carried exactly: an integer beyond 2^53-1, or a text with more digits than its double
+    has. Then two values that are not the same would have the same form.
+    """
+    try:
+        printed = orjson.dumps(value, option=_EXACT)
+    except TypeError:  # such an integer, or an `Unrounded`
+        return None
+    return rfc8785.dumps(value) if _MAY_DIFFER.search(printed) else printed
+
+
+def canonical_nearest(value: Any) -> bytes | None:
+    """Return the RFC 8785 form with each number as the nearest double, as a JavaScript reader has it.
+
+    None where an integer is beyond all doubles.
+    """
+    exact = canonical(value)
+    if exact is not None:
+        return exact
+    try:
+        return rfc8785.dumps(_nearest(value))
+    except OverflowError:
+        return None
+
+
+def _nearest(value: Any) -> Any:
+    kind = type(value)
+    if kind is dict:
+        return {key: _nearest(member) for key, member in value.items()}
+    if kind is list:
+        return [_nearest(member) for member in value]
+    if kind is Unrounded or (kind is int and not -MAX_EXACT <= value <= MAX_EXACT):
+        return float(value)
+    return value
