@@ -98,5 +98,6 @@ def test_a_tree_does_not_grow_past_the_integers_that_json_keeps_exact():
     full.append(LEAVES[1])
 
     assert full.size == MAX_SIZE == 2**53 - 1
+    assert full.copy().root() == full.root()
     with pytest.raises(ValueError):
         full.append(LEAVES[1])
