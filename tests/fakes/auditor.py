@@ -227,7 +227,7 @@ def _check_checkpoints(found: Audit, evidence: Mapping[str, bytes], log: Mapping
         at = commit["size"]
         note = evidence[f"checkpoint/{at:020d}"].decode()
         text, _, line = note.rpartition("\n\n")
-        assert text.split("\n") == [origin, str(at), b64encode(tree.get_state()).decode()]
+        assert text.split("\n") == [origin, str(at), b64encode(tree.get_root()).decode()]
         name, signature = line.removeprefix("\u2014 ").rstrip("\n").split(" ")
         assert name == origin
         key.verify(b64decode(signature)[4:], (text + "\n").encode())

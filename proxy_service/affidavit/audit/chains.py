@@ -21,7 +21,8 @@ from affidavit.evidence.names import bodies_name, parse_segment_name
 from affidavit.evidence.ports import EvidenceStore
 from affidavit.evidence.registration import Registration
 
-MAX_WAITING = 20_000  # names of one chain in memory; the rest is listed again when these are committed
+MAX_WAITING = 50_000  # names of one chain in memory; the rest is listed again when these are committed
+MAX_TOLD = 10_000  # things that are remembered to have been said
 AHEAD: Micros = MINUTE  # a record is at most so much younger than the commit that takes it (evidence-format section 4)
 
 _diagnostics = logging.getLogger("affidavit.sequencer")
@@ -36,6 +37,8 @@ class Told:
     def once(self, what: str, why: object) -> None:
         """Report an object that is ignored."""
         if what not in self._said:
+            if len(self._said) == MAX_TOLD:
+                self._said.clear()  # rather say something twice than let noise fill the memory
             self._said.add(what)
             _diagnostics.error("%s is not taken into the log: %s", what, why)
 

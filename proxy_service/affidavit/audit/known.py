@@ -66,6 +66,7 @@ class Known:
         self._late: dict[str, set[str]] = {}  # writer to names that begin before the chain's place
         self.reader = SegmentReader(store, has_body, told)
         self.history = History(newest, store.read)
+        self.history.walk(WALK)
         while not self.history.knows_the_living:
             self.history.walk(WALK)
         if newest is not None:

@@ -43,12 +43,12 @@ class Selection:
 
     def take_from(self, chain: Chain, batch: Batch) -> None:
         """Take of a chain what can be taken, with the statements that it needs."""
-        plan = _Plan()
+        if not chain.admitted and not chain.waiting:
+            return
+        plan = _Plan(lost=not chain.lost and self._is_lost(chain, batch.time))
         if chain.stopped is None:
             self._plan(chain, batch, plan)
-        if not chain.lost and self._is_lost(chain, batch.time, plan):
-            plan.lost = True
-        if plan.taken or plan.lost:
+        if plan.taken or (plan.lost and chain.admitted):
             self._state(chain, batch, plan)
             self._move(chain, batch, plan)
 
@@ -71,7 +71,9 @@ class Selection:
 
     def _plan(self, chain: Chain, batch: Batch, plan: _Plan) -> None:
         seq, last = chain.next_seq, chain.last
-        while (found := self._next(chain, seq, batch.time, plan)) is not None and batch.has_room(found):
+        while (found := self._next(chain, seq, batch.time, plan)) is not None:
+            if not batch.has_room(found) and not self._looks_lost(chain, batch.time, plan):
+                break
             if found.first_seq == seq and not self._follows(chain, found, last):
                 break
             if found.first_seq > seq:
@@ -81,6 +83,17 @@ class Selection:
             seq, last = found.next_seq, found.last
             if found.closes:
                 break
+
+    def _looks_lost(self, chain: Chain, now: Micros, plan: _Plan) -> bool:
+        """Tell whether a commit that ends here leaves a living chain at a record of half an hour ago.
+
+        After a long pause of the sequencer it would, and whoever reads it must take that writer for lost: so such a
+        commit is longer than others.
+        """
+        if plan.lost or chain.lost or not (chain.admitted or plan.taken):
+            return False
+        last_time = plan.taken[-1].last_time if plan.taken else self.reader.last_time(chain)
+        return now - last_time >= LOST_AFTER
 
     def _next(self, chain: Chain, seq: int, now: Micros, plan: _Plan) -> CheckedSegment | None:
         found = self.reader.at(chain, seq, now=now)
@@ -104,14 +117,14 @@ class Selection:
             self.reader.told.once(chain.writer, chain.stopped)
         return found.prev == last
 
-    def _is_lost(self, chain: Chain, now: Micros, plan: _Plan) -> bool:
-        """Tell whether nothing of a writer that has not closed is younger than 30 minutes."""
-        if not (chain.admitted or plan.taken) or now - self.reader.last_time(chain) < LOST_AFTER:
+    def _is_lost(self, chain: Chain, now: Micros) -> bool:
+        """Tell whether nothing of a writer that has not closed is younger than 30 minutes, holes notwithstanding."""
+        if now - self.reader.last_time(chain) < LOST_AFTER:
             return False
-        if chain.stopped is None and not plan.taken:
+        if chain.stopped is None:
             self.reader.list_waiting(chain)
-        known = [*plan.taken, self.reader.newest(chain, now=now) if chain.stopped is None else None]
-        return not any(one.closes or now - one.last_time < LOST_AFTER for one in known if one is not None)
+        newest = self.reader.newest(chain, now=now) if chain.stopped is None else None
+        return newest is None or (not newest.closes and now - newest.last_time >= LOST_AFTER)
 
     def _state(self, chain: Chain, batch: Batch, plan: _Plan) -> None:
         say = batch.log.say
