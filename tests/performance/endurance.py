@@ -96,11 +96,12 @@ def complete(data: Path, forwarded: int) -> Found:
     Raises:
         Broken: A call has no record, or a record no call.
     """
-    kinds = recorded(data)
-    requested, ended = kinds["call:requested tools/call"], kinds["call:answered answered"]
-    if not forwarded == requested == ended:
-        raise Broken(f"the upstream answered {forwarded} calls; {requested} are recorded, and {ended} answers: {kinds}")
-    return [Figure(name="calls that the upstream answered = calls recorded", value=requested)], {"kinds": dict(kinds)}
+    found = recorded(data)
+    if not forwarded == len(found.called) == found.answered:
+        told = f"{len(found.called)} are recorded, and {found.answered} answers: {dict(found.kinds)}"
+        raise Broken(f"the upstream answered {forwarded} calls; {told}")
+    figure = Figure(name="calls that the upstream answered = calls recorded", value=found.answered)
+    return [figure], {"kinds": dict(found.kinds)}
 
 
 def verified(data: Path) -> Found:

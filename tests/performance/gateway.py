@@ -154,12 +154,24 @@ def _issue(folder: Path, audience: str) -> str:
     return jwt.encode(claims, key, algorithm=ALGORITHM, headers={"kid": KEY_ID})
 
 
-def recorded(data: Path) -> Counter[str]:
-    """How many records of each kind are stored; calls as `call:requested tools/call`, answers with their outcome."""
-    kinds: Counter[str] = Counter()
-    for segment in (data / "evidence" / "segment").rglob("*.ndjson.gz"):
+@dataclass(slots=True)
+class Recorded:
+    """What is stored: records of each kind, the ids of calls of tools, and how many of these were answered."""
+
+    kinds: Counter[str]
+    called: set[str]
+    answered: int
+
+
+def recorded(data: Path) -> Recorded:
+    """Count the records of all chains, each in its order."""
+    found = Recorded(Counter(), set(), 0)
+    for segment in sorted((data / "evidence" / "segment").rglob("*.ndjson.gz")):
         lines = zlib.decompress(segment.read_bytes(), wbits=_GZIP_WBITS).splitlines()
         for record in map(orjson.loads, lines[1:-1]):
-            more = record.get("method") or record.get("outcome") or ""
-            kinds[f"{record['kind']} {more}".strip()] += 1
-    return kinds
+            found.kinds[record["kind"]] += 1
+            if record["kind"] == "call:requested" and record["method"] == "tools/call":
+                found.called.add(record["call"])
+            elif record["kind"] == "call:answered" and record["call"] in found.called:
+                found.answered += record["outcome"] == "answered"
+    return found

@@ -32,6 +32,7 @@ def show(folder: Path, calls: int, console: Console, box: Any) -> None:
     for one in sorted(told, key=lambda one: -_seconds(one["main"])):
         command = " ".join(one["command"])[:100]
         console.print(f"\n{command}: main thread {_seconds(one['main']):.1f} s, others {_seconds(one['others']):.1f} s")
+        console.print(_by_folder(one["main"], calls))
         for thread in ("main", "others"):
             if _seconds(one[thread]) > 0.1:
                 console.print(_table(one[thread], calls, thread, box))
@@ -50,6 +51,17 @@ def _table(stacks: Any, calls: int, thread: str, box: Any) -> Table:
         micros = (1e6 / max(1, calls) * seconds for seconds in (own[name], total[name]))
         table.add_row(f"{100 * own[name] / everything:.1f}", *(f"{value:.1f}" for value in micros), f"{name} {line}")
     return table
+
+
+def _by_folder(stacks: Any, calls: int) -> str:
+    """The main thread's own time by the folder of the code, for the share of each package."""
+    folders: Counter[str] = Counter()
+    for places, seconds in stacks:
+        folders[places[0].partition("/")[0] if places else "?"] += seconds
+    return (
+        ", ".join(f"{name} {1e6 * seconds / max(1, calls):.0f}" for name, seconds in folders.most_common(12))
+        + " us/call"
+    )
 
 
 def _counted(stacks: Any, *, idle: bool) -> tuple[Counter[str], Counter[str], dict[str, Counter[str]]]:
