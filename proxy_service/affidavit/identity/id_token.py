@@ -64,7 +64,7 @@ class UnverifiedToken:
         Raises:
             Unauthenticated: It is none, or its header asks for what is never honoured.
         """
-        if len(text) > MAX_TOKEN or not text.isascii() or text.count(".") != _PARTS - 1:
+        if len(text) > MAX_TOKEN or text.count(".") != _PARTS - 1:
             raise _malformed(f"a token is three parts in at most {MAX_TOKEN} ASCII characters")
         head, body, tail = text.split(".")
         header = _read_object(_decode(head))

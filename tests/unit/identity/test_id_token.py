@@ -84,6 +84,13 @@ async def test_only_listed_algorithms_are_even_looked_at(house, algorithm):
     assert (await house.refused(token)).code == "algorithm_not_allowed"
 
 
+async def test_an_algorithm_that_is_not_listed_is_refused_before_any_key_is_looked_for(house):
+    token = house.issuer.token(header={"alg": "none", "kid": "unknown"}, aud=AUDIENCE)
+
+    assert (await house.refused(token)).code == "algorithm_not_allowed"
+    assert house.source.fetched == 0
+
+
 async def test_a_key_verifies_by_its_own_algorithm_only(house):
     assert (await house.refused(house.issuer.token(header={"alg": "RS256"}, aud=AUDIENCE))).code == (
         "algorithm_not_allowed"

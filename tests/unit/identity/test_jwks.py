@@ -96,7 +96,7 @@ def test_a_short_rsa_key_is_passed_over():
         b'{"keys":[]}',
         b"\xff",
         b"<html>",
-        b" " * MAX_KEY_SET + b"{}",
+        Issuer().jwks() + b" " * MAX_KEY_SET,
     ],
 )
 def test_what_is_no_key_set_is_malformed(body):
@@ -106,7 +106,7 @@ def test_what_is_no_key_set_is_malformed(body):
 
 def test_a_key_set_has_a_bounded_number_of_keys():
     with pytest.raises(Malformed):
-        KeySet.parse(key_set(*[{"kty": "EC"}] * (MAX_KEYS + 1)))
+        KeySet.parse(key_set(*[SigningKey("ES256").jwk()] * (MAX_KEYS + 1)))
 
 
 @pytest.mark.parametrize("secret", [{"d": "AAAA"}, {"kty": "oct", "k": "AAAA"}, {"p": "AAAA"}])
