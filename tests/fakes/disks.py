@@ -59,10 +59,12 @@ class FaultyDisk(Disk):
             raise error()
         if len(self.calls) in self._torn:
             arguments = (arguments[0], arguments[1][: len(arguments[1]) // 2], *arguments[2:])
-        if self._durable or not kind.startswith(("fdatasync", "sync")):
-            getattr(super(), kind)(*arguments, **named)
-        if error is not None:
-            raise error()
+        try:
+            if self._durable or not kind.startswith(("fdatasync", "sync")):
+                getattr(super(), kind)(*arguments, **named)
+        finally:
+            if error is not None:
+                raise error()
 
     def write_new(self, path: str, data: bytes, *, mode: int, sync: bool) -> None:
         self._do("write_new", path, data, mode=mode, sync=sync and self._durable)

@@ -35,12 +35,18 @@ class Told:
         self._said: set[str] = set()
 
     def once(self, what: str, why: object) -> None:
-        """Report an object that is ignored."""
-        if what not in self._said:
-            if len(self._said) == MAX_TOLD:
-                self._said.clear()  # rather say something twice than let noise fill the memory
-            self._said.add(what)
+        """Report an object or a writer that is not taken into the log."""
+        if self.is_new(what):
             _diagnostics.error("%s is not taken into the log: %s", what, why)
+
+    def is_new(self, what: str) -> bool:
+        """Tell whether this is the first time that something is asked about."""
+        if what in self._said:
+            return False
+        if len(self._said) == MAX_TOLD:
+            self._said.clear()  # rather say something twice than let noise fill the memory
+        self._said.add(what)
+        return True
 
 
 @dataclass(slots=True)

@@ -182,8 +182,8 @@ class Sequencer:
     def _select(self, state: _State, now: Micros) -> Batch | None:
         newest = state.newest
         time = max(now, newest.time) if newest else now
-        if time - now > CLOCK_BEHIND:
-            self._told.once("the clock", f"it is {(time - now) // SECOND} s behind the last commit")
+        if time - now > CLOCK_BEHIND and self._told.is_new("the clock"):
+            _diagnostics.error("the clock is %s s behind the last commit: set it", (time - now) // SECOND)
         place = newest.writers[LOG_WRITER] if newest else None
         batch = Batch(time=time, log=LogChain(place, time=time, random=self._parts.random))
         if newest is not None:
