@@ -25,6 +25,8 @@ from affidavit.evidence.writer import Entry, Receipt, Writer
 
 BATCH_RECORDS = 200  # architecture "Group commit"
 BATCH_BYTES = 1024 * 1024  # records and bodies, before packing
+MANY = 4  # records of the last segment from which on it pays to let the loop gather more of them
+ENOUGH = 16  # records; half of 32 calls, so that one half is worked on while the other becomes durable
 DEADLINE = 2.0  # seconds until those who wait are told that the bus does not answer
 FIRST_RETRY, LAST_RETRY = 0.1, 1.0  # seconds between attempts while the bus is down
 HELD_BYTES = 128 * 1024 * 1024  # what may wait in an outage; beyond it, answers are recorded without their bodies
@@ -57,6 +59,8 @@ class Recorder:
         self._deadline: asyncio.TimerHandle | None = None
         self._retry_after = FIRST_RETRY
         self._held = 0
+        self._busy = False
+        self._gathering = False
         self.outage: str | None = None
         self._loop = asyncio.get_running_loop()
         self._work: queue.SimpleQueue[_Batch | None] = queue.SimpleQueue()
@@ -141,9 +145,28 @@ class Recorder:
         return receipt, batch
 
     def _pump(self) -> None:
-        if self._in_flight is None and self._batches:
-            self._in_flight = self._batches.popleft()
-            self._send()
+        """Send what waits when nothing is in flight: at once, or, where much is going on, when the loop is done with it."""
+        if self._in_flight is not None or not self._batches or self._gathering:
+            return
+        if self._busy:
+            self._gathering = True
+            self._loop.call_soon(self._gather, 0)
+        else:
+            self._take()
+
+    def _gather(self, seen: int) -> None:
+        """Wait as long as each turn of the loop brings more records, up to `ENOUGH`; never while there is nothing to do."""
+        waiting = len(self._batches[0].entries)
+        if seen < waiting < ENOUGH:
+            self._loop.call_soon(self._gather, waiting)
+        else:
+            self._take()
+
+    def _take(self) -> None:
+        self._gathering = False
+        self._in_flight = self._batches.popleft()
+        self._busy = len(self._in_flight.entries) >= MANY
+        self._send()
 
     def _send(self) -> None:
         batch = self._in_flight

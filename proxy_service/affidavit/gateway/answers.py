@@ -16,8 +16,8 @@ from affidavit.evidence.writer import Receipt
 from affidavit.gateway.call import Call, Released
 from affidavit.gateway.decisions import Decisions
 from affidavit.gateway.definitions import Definitions
-from affidavit.gateway.forward import Answer, Head, UpstreamFailed
-from affidavit.mcp.calls import SERVER_REQUESTS, server_requests
+from affidavit.gateway.forward import EVENT_STREAM, OK, Answer, Head, UpstreamFailed
+from affidavit.mcp.calls import server_requests
 from affidavit.mcp.definitions import filtered
 from affidavit.mcp.eras import Era
 from affidavit.mcp.headers import SESSION, to_client
@@ -25,12 +25,11 @@ from affidavit.mcp.jsonrpc import Message, parse_message, print_message
 from affidavit.mcp.sessions import SessionSeal
 from affidavit.mcp.sse import EventParser, RawEvent
 
-EVENT_STREAM = "text/event-stream"
 JSON = "application/json"
 Headers = list[tuple[bytes, bytes]]
 
 _REFUSED_CREDENTIAL = (401, 407)
-_OK, _REDIRECTS, _CLIENT_ERRORS = 200, 300, 400
+_REDIRECTS, _CLIENT_ERRORS = 300, 400
 
 
 class Answers:
@@ -41,15 +40,11 @@ class Answers:
         self._definitions = definitions
         self._seal = seal
 
-    def streams(self, head: Head) -> bool:
-        """Tell whether an answer is a stream of events."""
-        return head.status == _OK and head.content_type == EVENT_STREAM
-
     def headers(self, call: Call, head: Head, receipt: Receipt) -> Headers:
         """Return the headers that leave: the upstream's that may, the sealed session, and the call's record."""
         headers = to_client(head.headers)
         headers.append((b"affidavit-record", receipt.id.encode()))
-        if self.streams(head):
+        if head.content_type == EVENT_STREAM:
             headers += [(b"x-accel-buffering", b"no"), (b"cache-control", b"no-cache")]
         session = next((value for name, value in head.headers if name.lower() == SESSION.encode()), None)
         if session is not None and call.era is Era.LEGACY and call.principal is not None:
@@ -73,7 +68,7 @@ class Answers:
         if _REDIRECTS <= head.status < _CLIENT_ERRORS:
             raise UpstreamFailed("the upstream answered with a redirect, which is not followed", outcome="failed")
         if not came or head.content_type != JSON:
-            if came and head.status == _OK:
+            if came and head.status == OK:
                 raise UpstreamFailed("the upstream's answer is neither JSON nor a stream of events", outcome="failed")
             return Released(came, came, head.content_type)
         try:
@@ -106,7 +101,7 @@ class Answers:
 
     async def _message(self, call: Call, came: bytes, message: Message, event: RawEvent | None) -> Released:
         for method in server_requests(message):
-            if method in SERVER_REQUESTS and not self._decisions.allows_server_request(call, method):
+            if method != "ping" and not self._decisions.allows_server_request(call, method):
                 return Released(came, b"", JSON, message=message, denied=method, event=event)
         if message.kind != "response":
             self._notice(call, message)

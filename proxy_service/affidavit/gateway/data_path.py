@@ -69,17 +69,11 @@ class DataPath:
         receipt = await self.trail.requested(call)  # durable before the next line, or Unavailable
         try:
             answer = await self.reading.send(call)
-            if self.answers.streams(answer.head):
+            if answer.body is None:
                 return self._open_stream(call, answer, receipt)
-            return await self._whole(call, answer, receipt)
+            released = await self.answers.whole(call, answer.head, answer.body)
         except UpstreamFailed as error:
             return problems.upstream_failed(call, error, await self.trail.answered(call, error.outcome, 200))
-
-    async def _whole(self, call: Call, answer: Answer, receipt: Receipt) -> Reply:
-        try:
-            released = await self.answers.whole(call, answer.head, await answer.read())
-        finally:
-            answer.close()
         record = await self.trail.answered(call, "answered", answer.head.status, released)  # durable before it leaves
         if released.denied is not None:
             self.trail.withheld(call, f"the policy denies {released.denied}")

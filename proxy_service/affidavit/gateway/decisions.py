@@ -13,13 +13,15 @@ from affidavit.gateway.call import Call, Permit
 from affidavit.mcp.calls import needs_target
 from affidavit.policy.decide import Facts, Policy
 
+REMEMBERED = 10_000  # decisions
+
 
 class Decisions:
     """Asks the policy in force."""
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
-        self._recorded: dict[tuple[str | None, str], orjson.Fragment] = {}
+        self._known: dict[tuple[str | None, ...], Permit] = {}
 
     def decide(self, call: Call) -> None:
         """Decide one call: by its target and arguments, or, where it has none, by whether the upstream is any use.
@@ -27,14 +29,9 @@ class Decisions:
         Raises:
             Refused: It is denied.
         """
-        facts = self.facts(call)
-        decision = self._policy.decide(facts) if needs_target(facts.method) else self._policy.could_use(facts)
-        key = (decision.rule, decision.decision)
-        record = self._recorded.get(key)
-        if record is None:
-            record = self._recorded[key] = orjson.Fragment(encode(decision.record()))
-        call.permit = Permit(decision, record)
-        if not decision.allowed:
+        call.permit = self._permit(call)
+        decision = call.permit.decision
+        if decision is not None and not decision.allowed:
             raise Refused(decision.reason, code="denied")
 
     def lists(self, call: Call, tool: str) -> bool:
@@ -44,6 +41,24 @@ class Decisions:
     def allows_server_request(self, call: Call, method: str) -> bool:
         """Tell whether the upstream may ask this of the client (`sampling/createMessage` and its like)."""
         return self._policy.decide(self.facts(call, method=method)).allowed
+
+    def _permit(self, call: Call) -> Permit:
+        """Return the decision; where no rule looks at arguments, it is made once for all calls that are alike."""
+        if self._policy.names_arguments:
+            return self._decided(call)
+        assert call.principal is not None  # noqa: S101 the path authenticates before it decides
+        key = (call.principal.token_sha256, call.inbound.ip, call.inbound.upstream, call.method, call.target)
+        known = self._known.get(key)
+        if known is None:
+            if len(self._known) >= REMEMBERED:
+                self._known.clear()
+            known = self._known[key] = self._decided(call)
+        return known
+
+    def _decided(self, call: Call) -> Permit:
+        facts = self.facts(call)
+        decision = self._policy.decide(facts) if needs_target(facts.method) else self._policy.could_use(facts)
+        return Permit(decision, orjson.Fragment(encode(decision.record())))
 
     def facts(self, call: Call, *, method: str | None = None, target: str | None = None) -> Facts:
         """Return what rules can look at."""

@@ -9,20 +9,26 @@ Source: architecture "Failures"; mcp "Duties".
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import aiohttp
-from multidict import CIMultiDict
+from yarl import URL
 
 from affidavit.errors import AffidavitError
 
 MAX_ANSWER = 32 * 1024 * 1024  # bytes; architecture "Failures"
 CONNECT_TIMEOUT = 5.0  # seconds
-# Servers close idle connections after 5 s and more (uvicorn, Node); ours go first, so that a request rarely meets a closing one.
+# Servers close idle connections after 5 s and more (uvicorn, Node); ours go first, so that a request rarely meets one
+# that is closing.
 IDLE_TIMEOUT = 4.0  # seconds
+STREAM_TIMEOUT = 10.0  # seconds for a stream that the gateway itself reads to its end
 CONNECTIONS = 256  # an upstream
+MAX_HEADER = 64 * 1024  # bytes
+
+EVENT_STREAM = "text/event-stream"
+OK = 200
 
 
 class UpstreamFailed(AffidavitError):
@@ -42,21 +48,22 @@ class Head:
     """Status and headers of an answer."""
 
     status: int
-    headers: list[tuple[bytes, bytes]]
+    headers: Sequence[tuple[bytes, bytes]]
     content_type: str
 
 
 class Answer(Protocol):
-    """One answer on its way; `read` or `chunks` is called once, then `close`."""
+    """One answer: its head with its whole body, or, of a stream of events, the head of what is still to come.
+
+    Attributes:
+        body: None for a stream.
+    """
 
     head: Head
-
-    async def read(self) -> bytes:
-        """Return the whole body, at most `MAX_ANSWER` bytes."""
-        ...
+    body: bytes | None
 
     def chunks(self) -> AsyncIterator[bytes]:
-        """Yield the body as it comes."""
+        """Yield a stream as it comes; raises `UpstreamFailed` where it breaks off."""
         ...
 
     def close(self) -> None:
@@ -68,10 +75,10 @@ class Forwarder(Protocol):
     """One upstream's wire."""
 
     async def send(self, method: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        """Send one request and return when the answer's head is there.
+        """Send one request and return when its answer, or the head of a stream, is there.
 
         Raises:
-            UpstreamFailed: No connection, no head in time, or a broken one.
+            UpstreamFailed: No connection, no answer in time, one over `MAX_ANSWER`, or a broken one.
         """
         ...
 
@@ -85,12 +92,12 @@ class HttpForwarder:
 
     Args:
         url: Where the upstream serves MCP.
-        timeout: Seconds until the head, between two reads, and for a whole answer that is no stream.
+        timeout: Seconds for an answer that is no stream, and for the head of a stream.
         credential: Headers of the gateway's own; what the client sent never replaces them.
     """
 
     def __init__(self, url: str, *, timeout: float, credential: Mapping[str, str]) -> None:
-        self._url = url
+        self._url = URL(url)
         self._timeout = timeout
         self._credential = dict(credential)
         self._session = aiohttp.ClientSession(
@@ -100,62 +107,85 @@ class HttpForwarder:
             auto_decompress=False,
             skip_auto_headers=("User-Agent", "Accept-Encoding", "Accept", "Content-Type"),
             headers={"User-Agent": "affidavit", "Accept-Encoding": "identity"},
-            max_line_size=64 * 1024,
-            max_field_size=64 * 1024,
+            max_line_size=MAX_HEADER,
+            max_field_size=MAX_HEADER,
         )
 
     async def send(self, method: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """See `Forwarder.send`."""
         try:
             async with asyncio.timeout(self._timeout):
-                response = await self._session.request(
-                    method,
-                    self._url,
-                    data=body or None,
-                    headers=CIMultiDict({**headers, **self._credential}),
-                    allow_redirects=False,
-                )
+                return await self._exchange(method, {**headers, **self._credential}, body)
         except TimeoutError as error:
             raise UpstreamFailed(f"no answer within {self._timeout:g} s", outcome="timeout") from error
         except aiohttp.ClientConnectorError as error:
             raise UpstreamFailed("the upstream cannot be reached", outcome="unreachable") from error
         except (aiohttp.ClientError, ValueError) as error:
             raise UpstreamFailed("the upstream broke the connection or the protocol", outcome="failed") from error
-        return _HttpAnswer(response, self._timeout)
 
     async def close(self) -> None:
         """See `Forwarder.close`."""
         await self._session.close()
 
+    async def _exchange(self, method: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        response = await self._session.request(
+            method, self._url, data=body or None, headers=headers, allow_redirects=False
+        )
+        head = Head(response.status, response.raw_headers, response.content_type)
+        if head.status == OK and head.content_type == EVENT_STREAM:
+            return _HttpAnswer(head, None, response)
+        try:
+            return _HttpAnswer(head, await _read(response), response)
+        except BaseException:
+            response.close()
+            raise
+
 
 class _HttpAnswer:
-    def __init__(self, response: aiohttp.ClientResponse, timeout: float) -> None:
+    def __init__(self, head: Head, body: bytes | None, response: aiohttp.ClientResponse) -> None:
+        self.head = head
+        self.body = body
         self._response = response
-        self._timeout = timeout
-        self.head = Head(response.status, list(response.raw_headers), response.content_type)
-
-    async def read(self) -> bytes:
-        parts: list[bytes] = []
-        size = 0
-        try:
-            async with asyncio.timeout(self._timeout):
-                async for part in self._response.content.iter_any():
-                    size += len(part)
-                    if size > MAX_ANSWER:
-                        raise UpstreamFailed("the answer is larger than 32 MiB", outcome="failed")
-                    parts.append(part)
-        except TimeoutError as error:
-            raise UpstreamFailed(f"the answer did not end within {self._timeout:g} s", outcome="timeout") from error
-        except aiohttp.ClientError as error:
-            raise UpstreamFailed("the answer broke off", outcome="failed") from error
-        return parts[0] if len(parts) == 1 else b"".join(parts)
 
     async def chunks(self) -> AsyncIterator[bytes]:
         try:
             async for part in self._response.content.iter_any():
                 yield part
-        except aiohttp.ClientError as error:
+        except (aiohttp.ClientError, TimeoutError) as error:
             raise UpstreamFailed("the stream broke off", outcome="failed") from error
 
     def close(self) -> None:
-        self._response.release()
+        self._response.close()
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    async for part in response.content.iter_any():
+        size += len(part)
+        if size > MAX_ANSWER:
+            raise UpstreamFailed("the answer is larger than 32 MiB", outcome="failed")
+        parts.append(part)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+async def whole(answer: Answer) -> bytes:
+    """Return an answer's whole body, a stream of events read to its end; for what the gateway itself has asked.
+
+    Raises:
+        UpstreamFailed: It broke off, did not end in time, or is over `MAX_ANSWER`.
+    """
+    if answer.body is not None:
+        return answer.body
+    body = bytearray()
+    try:
+        async with asyncio.timeout(STREAM_TIMEOUT):
+            async for part in answer.chunks():
+                body += part
+                if len(body) > MAX_ANSWER:
+                    raise UpstreamFailed("the answer is larger than 32 MiB", outcome="failed")
+    except TimeoutError as error:
+        raise UpstreamFailed(f"the stream did not end within {STREAM_TIMEOUT:g} s", outcome="timeout") from error
+    finally:
+        answer.close()
+    return bytes(body)

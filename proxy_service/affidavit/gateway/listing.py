@@ -15,7 +15,7 @@ import orjson
 from affidavit import __version__
 from affidavit.errors import Malformed, OutcomeUnknown, Unavailable
 from affidavit.gateway.call import Call, Inbound, Permit, Released
-from affidavit.gateway.forward import UpstreamFailed
+from affidavit.gateway.forward import UpstreamFailed, whole
 from affidavit.gateway.reading import Reading
 from affidavit.gateway.trail import Trail
 from affidavit.gateway.upstreams import Upstream
@@ -105,10 +105,7 @@ class Listing:
         try:
             await self._trail.requested(call)
             answer = await self._reading.send(call)
-            try:
-                came = await answer.read()
-            finally:
-                answer.close()
+            came = await whole(answer)
             released = Released(came, came, answer.head.content_type)
             await self._trail.answered(call, "answered", answer.head.status, released)
         except UpstreamFailed as error:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from affidavit.errors import OutcomeUnknown, Unavailable
 from affidavit.gateway.call import Call, Inbound, Released
-from affidavit.gateway.forward import UpstreamFailed
+from affidavit.gateway.forward import UpstreamFailed, whole
 from affidavit.gateway.problems import DENIED
 from affidavit.gateway.reading import Reading
 from affidavit.gateway.trail import Trail
@@ -31,10 +31,7 @@ class ServerRequests:
         try:
             await self._trail.requested(answer_call)
             answer = await self._reading.send(answer_call)
-            try:
-                came = await answer.read()
-            finally:
-                answer.close()
+            came = await whole(answer)
             released = Released(came, b"", answer.head.content_type)
             await self._trail.answered(answer_call, "answered", answer.head.status, released)
         except UpstreamFailed as error:

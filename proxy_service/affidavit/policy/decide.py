@@ -113,6 +113,7 @@ class Policy:
         self._of_principal = tuple(sorted(name for name in named if name == "claims" or name.startswith("principal.")))
         self._of_request = tuple(sorted(named.intersection(("upstream", "method", "target", "arguments"))))
         self._ip = "client.ip" in named
+        self.names_arguments = "arguments" in named
 
     def decide(self, facts: Facts) -> Decision:
         """Decide one request whose method, target and arguments are all known."""
