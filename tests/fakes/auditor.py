@@ -218,7 +218,7 @@ def _check_checkpoints(found: Audit, evidence: Mapping[str, bytes], log: Mapping
     if not kept:
         assert "checkpoint" not in log
         return
-    origin, _, encoded = vkey.split("+")
+    origin, _, encoded = vkey.split("+", 2)  # base64 has plus signs, too
     key = Ed25519PublicKey.from_public_bytes(b64decode(encoded)[1:])
     tree, at = InmemoryTree(algorithm="sha256"), 0
     for commit in found.commits:
