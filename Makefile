@@ -1,0 +1,48 @@
+# Each target sets up what it needs first: a virtual environment with everything locked by hash.
+# PYTHON may name any Python from 3.11 on.
+PYTHON ?= python3
+BIN := .venv/bin
+SETUP := .venv/.set-up
+
+.PHONY: demo test check bench format lock clean help
+
+help: ## Show this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+demo: $(SETUP) ## One audited session from end to end; KEEP=1 leaves the gateway running
+	@$(BIN)/python demo/demo.py $(if $(KEEP),--keep)
+
+test: $(SETUP) ## All tests
+	@$(BIN)/python tests/conformance/install.py
+	@$(BIN)/pytest -n 2 --dist loadfile
+
+check: $(SETUP) ## Lint, types, layers, formatting, known vulnerabilities
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	@$(BIN)/python tests/audit_dependencies.py
+
+bench: $(SETUP) ## How fast, and with how much memory (some minutes; needs wrk)
+	@PYTHONPATH=tests $(BIN)/python -m performance $(BENCH)
+
+format: $(SETUP) ## Put the code in order
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+lock: $(SETUP) ## Resolve the dependencies anew
+	$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header -U \
+		pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header -U --group dev \
+		pyproject.toml -o requirements-dev.lock
+
+clean: ## Remove what the other targets made
+	rm -rf .venv .tools build dist demo-data bench-data tests/conformance/node_modules
+
+$(SETUP): requirements-dev.lock pyproject.toml
+	@echo "Setting up .venv (once; about a minute)"
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or later is needed, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $(SETUP)
