@@ -113,7 +113,12 @@ def running_gateway(folder: Path, upstream: str, environment: dict[str, str] | N
     configuration.write_text(CONFIGURATION.format(own=authority, issuer=ISSUER, upstream=upstream), encoding="utf-8")
     command: list[str | Path] = [program(), "serve", "--config", configuration, "--data", data]
     command += ["--host", host, "--port", port]
-    target = Target(name="gateway", port=int(port), path="/mcp/warehouse", headers={"Authorization": f"Bearer {token}"})
+    target = Target(
+        name="gateway and its worker",
+        port=int(port),
+        path="/mcp/warehouse",
+        headers={"Authorization": f"Bearer {token}"},
+    )
     with running(command, environment=environment) as process:
         gateway = Gateway(process=process, target=target, data=data)
         _await_ready(gateway)

@@ -20,6 +20,7 @@ def describe(folder: Path) -> dict[str, str]:
         "kernel": f"{platform.system()} {platform.release()}",
         "file_system": _file_system(folder),
         "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "load_before": f"{os.getloadavg()[0]:.1f}",  # runnable tasks: much over 0.5 and the figures tell of others
     }
 
 

@@ -66,6 +66,7 @@ def main() -> None:
         lifespan="off",
         log_level="warning",
         access_log=False,
+        timeout_keep_alive=75,  # as the gateway: a connection is idle while the others have their turn
         timeout_graceful_shutdown=1,
     )
     _Announced(config).run(sockets=[socket.create_server((LOOPBACK, 0))])
