@@ -1,0 +1,111 @@
+"""`affidavit definitions DIR`: which tool definitions stand, which have changed, and letting a changed one stand."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import json
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.syntax import Syntax
+from rich.text import Text
+
+from affidavit.adapters.embedded.state import SeenDefinition, State
+from affidavit.clock import system_clock
+from affidavit.errors import Misconfigured
+
+_DESCRIPTION = """\
+The first definition that an upstream shows of a tool stands. When the upstream changes it, calls of the tool are
+refused with the code definition_changed until somebody has read what changed and accepts it:
+
+    affidavit definitions DIR                            list all, with what changed
+    affidavit definitions DIR --accept warehouse/sql.query
+
+The running gateway takes an accepted definition at once."""
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add this command to the command line."""
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        "definitions",
+        help="review changed tool definitions",
+        description=_DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("data", type=Path, metavar="DIR", help="the gateway's data folder")
+    parser.add_argument("--accept", metavar="UPSTREAM/TOOL", help="let the newest definition of this tool stand")
+    parser.add_argument("--json", action="store_true", help="print one JSON object a tool")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """List or accept; return 1 where a changed definition waits for somebody to look at it."""
+    path: Path = arguments.data / "state.sqlite"
+    if not path.is_file():
+        raise Misconfigured(f"{path} is not there: DIR is the folder that `affidavit serve --data DIR` was given")
+    state = State(path, system_clock)
+    try:
+        if arguments.accept is not None:
+            return _accept(state, arguments.accept)
+        return _list(state.definitions(), as_json=arguments.json)
+    finally:
+        state.close()
+
+
+def _accept(state: State, name: str) -> int:
+    upstream, _, target = name.partition("/")
+    shown = [one for one in state.definitions() if (one.upstream, one.target) == (upstream, target)]
+    if not shown:
+        raise Misconfigured(f"no upstream has shown a tool {name!r}; `affidavit definitions DIR` lists all")
+    newest = shown[-1]
+    state.accept(upstream, target, newest.digest)
+    Console().print(Text(f"{name}: the definition {newest.digest[:16]} of {newest.seen} stands now"))
+    return 0
+
+
+def _list(definitions: Sequence[SeenDefinition], *, as_json: bool) -> int:
+    console = Console()
+    changed = 0
+    for (upstream, target), group in groupby(definitions, key=lambda one: (one.upstream, one.target)):
+        shown = list(group)
+        standing = next(one for one in shown if one.stands)
+        newest = shown[-1]
+        changed += newest is not standing
+        if as_json:
+            print(json.dumps(_form(upstream, target, standing, newest)))  # noqa: T201 this is the command's answer
+        else:
+            _show(console, f"{upstream}/{target}", standing, newest)
+    return 1 if changed else 0
+
+
+def _form(upstream: str, target: str, standing: SeenDefinition, newest: SeenDefinition) -> dict[str, Any]:
+    return {
+        "upstream": upstream,
+        "target": target,
+        "changed": newest is not standing,
+        "standing": standing.digest,
+        "newest": newest.digest,
+        "diff": list(_diff(standing, newest)),
+    }
+
+
+def _show(console: Console, name: str, standing: SeenDefinition, newest: SeenDefinition) -> None:
+    if newest is standing:
+        console.print(Text.assemble(("stands   ", "green"), f"{name}  {standing.digest[:16]}  since {standing.seen}"))
+        return
+    console.print(Text.assemble(("CHANGED  ", "bold red"), f"{name}  {newest.digest[:16]}  seen {newest.seen}"))
+    console.print(Syntax("\n".join(_diff(standing, newest)), "diff", background_color="default"))
+    console.print(Text(f"         accept it with --accept {name}"))
+
+
+def _diff(standing: SeenDefinition, newest: SeenDefinition) -> Iterator[str]:
+    before, after = _lines(standing), _lines(newest)
+    return difflib.unified_diff(before, after, standing.digest[:16], newest.digest[:16], lineterm="")
+
+
+def _lines(definition: SeenDefinition) -> list[str]:
+    return json.dumps(json.loads(definition.canonical), indent=2, sort_keys=True).splitlines()
