@@ -18,11 +18,11 @@ from dataclasses import dataclass
 
 from affidavit.errors import Malformed, VerificationFailed
 from affidavit.evidence.body import decode_bodies
-from affidavit.evidence.names import RETENTION_CLASS, ChainObject, parse_bodies_name, parse_segment_name
+from affidavit.evidence.names import RETENTION_CLASS, parse_bodies_name, parse_segment_name
 from affidavit.evidence.names import registration_name as name_of_registration
 from affidavit.evidence.ports import EvidenceObject, EvidenceStore
 from affidavit.evidence.registration import Registration, parse_registration
-from affidavit.evidence.segment import MAX_RECORD_BYTES, parse_segment
+from affidavit.evidence.segment import MAX_RECORD_BYTES, Segment, parse_segment
 from affidavit.evidence.stored import unpack
 
 KNOWN_WRITERS = 256  # registrations kept in memory; others are read again
@@ -112,12 +112,12 @@ class Intake:
         sound: dict[str, bytes] = {}
         for one in segments:
             try:
-                named = parse_segment_name(one.name)
-                registration = self._registration(named.writer)
+                segment = _read_segment(one)
+                registration = self._registration(segment.writer)
                 if registration is None:
                     early.append(one)
                     continue
-                _check_segment(one, named, registration)
+                segment.verify(registration.key)
             except (Malformed, VerificationFailed) as error:
                 self._quarantine(one, str(error))
             else:
@@ -180,7 +180,8 @@ def _check_bodies(one: EvidenceObject) -> None:
         pass  # each line is checked as it is read
 
 
-def _check_segment(one: EvidenceObject, named: ChainObject, registration: Registration) -> None:
+def _read_segment(one: EvidenceObject) -> Segment:
+    named = parse_segment_name(one.name)
     if not named.matches(one.data):
         raise Malformed("a segment does not hash to its name", code="bad_name")
     segment = parse_segment(unpack(one.data))
@@ -188,4 +189,4 @@ def _check_segment(one: EvidenceObject, named: ChainObject, registration: Regist
         raise Malformed("a segment is not of the writer and place that its name says", code="bad_name")
     if any(len(record) > MAX_RECORD_BYTES for record in segment.records):
         raise Malformed("a record is longer than a log entry may be", code="record_too_long")
-    segment.verify(registration.key)
+    return segment
