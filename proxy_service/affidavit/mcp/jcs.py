@@ -34,18 +34,9 @@ def canonical(value: Any) -> bytes | None:
     return rfc8785.dumps(value) if _MAY_DIFFER.search(printed) else printed
 
 
-def canonical_nearest(value: Any) -> bytes | None:
-    """Return the RFC 8785 form with each number as the nearest double, as a JavaScript reader has it.
-
-    None where an integer is beyond all doubles.
-    """
-    exact = canonical(value)
-    if exact is not None:
-        return exact
-    try:
-        return rfc8785.dumps(_nearest(value))
-    except OverflowError:
-        return None
+def canonical_nearest(value: Any) -> bytes:
+    """Return the RFC 8785 form of a parsed value with each number as the nearest double, as JavaScript reads it."""
+    return canonical(value) or rfc8785.dumps(_nearest(value))
 
 
 def _nearest(value: Any) -> Any:
