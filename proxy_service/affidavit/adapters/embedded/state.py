@@ -58,7 +58,8 @@ class State:
         now = format_time(self._clock())
         with self._connection as transaction:
             transaction.execute(
-                "insert or ignore into definition values (?, ?, ?, ?, ?)", (upstream, target, digest, canonical, now)
+                "insert into definition values (?, ?, ?, ?, ?) on conflict do update set seen = excluded.seen",
+                (upstream, target, digest, canonical, now),
             )
             transaction.execute("insert or ignore into standing values (?, ?, ?, ?)", (upstream, target, digest, now))
         return self.standing(upstream, target) or digest
