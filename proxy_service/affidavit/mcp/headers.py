@@ -13,6 +13,7 @@ import base64
 import binascii
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 from affidavit.errors import Refused
 from affidavit.mcp.calls import target_of
@@ -35,6 +36,7 @@ _VALUE = re.compile(rb"[\t\x20-\x7e]*")
 _EVENT_ID = re.compile(rb"[^\x00-\x08\x0a-\x1f\x7f]*")
 _ENCODED = re.compile(r"=\?base64\?(.*)\?=", re.DOTALL)
 
+_CACHED = 64  # values; clients are few kinds, and a value may have 64 KiB
 _NAMED = frozenset({"tools/call", "prompts/get", "resources/read"})
 _NAMED_BY_EXTENSIONS = frozenset({"tasks/get", "tasks/update", "tasks/cancel"})  # SEP-2663 "Routing Headers"
 
@@ -47,9 +49,9 @@ def to_upstream(headers: RawHeaders) -> dict[str, str]:
     """
     kept: dict[str, str] = {}
     for raw_name, raw_value in headers:
-        lower = raw_name.lower()
-        if lower in _UPSTREAM or (_MCP_NAME.fullmatch(lower) and lower != b"mcp-session-id"):
-            name, value = lower.decode(), _value(lower, raw_value)
+        name = _goes_up(raw_name)
+        if name is not None:
+            value = _value(name, raw_value)
             if name in kept:
                 if name not in _LISTS:
                     raise Refused(f"The header {name} stands twice.", code="bad_header")
@@ -71,8 +73,7 @@ def to_client(headers: RawHeaders, *, streams: bool = False) -> list[tuple[bytes
     kept: dict[bytes, bytes] = {}
     for raw_name, value in headers:
         name = raw_name.lower()
-        passes = name in _DOWNSTREAM or (_MCP_NAME.fullmatch(name) and name != b"mcp-session-id")
-        if passes and _VALUE.fullmatch(value):
+        if (name in _DOWNSTREAM or _is_mcp(name)) and _VALUE.fullmatch(value):
             kept.setdefault(name, value)
     if streams:
         kept.setdefault(b"cache-control", b"no-cache")
@@ -110,8 +111,7 @@ def check_media_types(http_method: str, headers: Mapping[str, str]) -> None:
     """
     posts = http_method == "POST"
     if posts:
-        media_type, _, parameters = headers.get("content-type", "").partition(";")
-        if media_type.strip().lower() != JSON or not _is_utf8(parameters):
+        if not _is_json(headers.get("content-type", "")):
             raise Refused("A message is sent as application/json, in UTF-8.", code="unsupported_media_type")
         if headers.get("content-encoding", "identity").lower() != "identity":
             raise Refused("A message is sent without a Content-Encoding.", code="unsupported_media_type")
@@ -122,6 +122,7 @@ def check_media_types(http_method: str, headers: Mapping[str, str]) -> None:
             raise Refused(f"An answer is {' or '.join(wanted)}, which Accept leaves out.", code="not_acceptable")
 
 
+@lru_cache(maxsize=_CACHED)
 def accepts(accept: str, media_type: str) -> bool:
     """Tell whether the value of `Accept` has a range that holds a media type."""
     ranges = (media_type, f"{media_type.partition('/')[0]}/*", "*/*")
@@ -146,14 +147,24 @@ def encoded(text: str) -> str:
     return text if plain else f"=?base64?{base64.b64encode(text.encode()).decode()}?="
 
 
-def _value(name: bytes, raw: bytes) -> str:
-    allowed = _EVENT_ID if name == b"last-event-id" else _VALUE
+@lru_cache(maxsize=_CACHED)
+def _goes_up(raw_name: bytes) -> str | None:
+    name = raw_name.lower()
+    return name.decode() if name in _UPSTREAM or _is_mcp(name) else None
+
+
+def _is_mcp(name: bytes) -> bool:
+    return _MCP_NAME.fullmatch(name) is not None and name != b"mcp-session-id"
+
+
+def _value(name: str, raw: bytes) -> str:
+    allowed = _EVENT_ID if name == "last-event-id" else _VALUE
     try:
         if allowed.fullmatch(raw):
             return raw.decode().strip(" \t")
     except UnicodeDecodeError:
         pass
-    raise Refused(f"The header {name.decode()} holds what no header may.", code="bad_header")
+    raise Refused(f"The header {name} holds what no header may.", code="bad_header")
 
 
 def _compare_name(message: Message, said: str | None) -> None:
@@ -172,9 +183,12 @@ def _same(name: str, value: str | None, expected: object) -> None:
         raise Refused(f"The header {name} contradicts the body.", code="header_mismatch")
 
 
-def _is_utf8(parameters: str) -> bool:
-    for parameter in parameters.split(";"):
-        name, _, value = parameter.partition("=")
-        if name.strip().lower() == "charset" and value.strip(' "').lower() not in ("utf-8", "utf8"):
-            return False
-    return True
+@lru_cache(maxsize=_CACHED)
+def _is_json(content_type: str) -> bool:
+    media_type, _, parameters = content_type.partition(";")
+    return media_type.strip().lower() == JSON and all(map(_is_no_other_charset, parameters.split(";")))
+
+
+def _is_no_other_charset(parameter: str) -> bool:
+    name, _, value = parameter.partition("=")
+    return name.strip().lower() != "charset" or value.strip(' "').lower() in ("utf-8", "utf8")

@@ -119,6 +119,7 @@ def test_what_readers_disagree_about_is_refused_with_its_code(body, code):
 @pytest.mark.parametrize(("opening", "closing"), [(b"[", b"]"), (b'{"a":', b"}")])
 def test_nesting_is_bounded_on_both_sides(opening, closing):
     """mcp "Duties": depth <= 64."""
+    assert MAX_DEPTH == 64
     inner = b"1" if opening != b"[" else b""
 
     assert parse_json(opening * MAX_DEPTH + inner + closing * MAX_DEPTH) is not None
