@@ -59,7 +59,7 @@ def _remove(folder: Path) -> None:
     """Remove a folder, its files side by side: one after the other, a hundred thousand take minutes on some disks."""
     files = [str(Path(above) / name) for above, _, names in os.walk(folder) for name in names]
     with ThreadPoolExecutor(REMOVERS) as pool:
-        list(pool.map(os.unlink, files, chunksize=64))
+        list(pool.map(lambda file: Path(file).unlink(missing_ok=True), files))
     shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -22,7 +24,9 @@ from performance.processes import Broken
 from performance.traffic import HEADERS, REQUESTS, is_answer, request
 
 TIMEOUT_S = 10
-INSTALL_WRK = "wrk is not installed; on Debian: `apt-get install wrk`"
+NO_WRK = "wrk is not installed; on Debian and Ubuntu: `sudo apt-get install wrk`, on macOS: `brew install wrk`"
+INSTALL_WRK = "apt-get install -y wrk || { apt-get update && apt-get install -y wrk; }"
+INSTALL_S = 180
 _SCRIPT = Path(__file__).with_name("load.lua")
 _RECEIVE = 64 * 1024  # bytes
 
@@ -111,10 +115,7 @@ class Wrk:
     """wrk with one thread, which is enough for tens of thousands of calls a second, and many connections."""
 
     def __init__(self, folder: Path, connections: int) -> None:
-        found = shutil.which("wrk")
-        if found is None:
-            raise Broken(INSTALL_WRK)
-        self._program = found
+        self._program = _find_wrk()
         self._connections = connections
         self._requests = folder / "requests"
         self._requests.write_bytes(b"".join(request(number) + b"\n" for number in range(REQUESTS)))
@@ -150,6 +151,22 @@ class Wrk:
                 yield process
             finally:
                 process.kill()
+
+
+def _find_wrk() -> str:
+    """The program, installed if that is in our power.
+
+    Raises:
+        Broken: It is not there.
+    """
+    if shutil.which("wrk") is None and shutil.which("apt-get") is not None and os.geteuid() == 0:
+        print("wrk is not installed; installing it with apt-get", file=sys.stderr)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            subprocess.run(["sh", "-c", INSTALL_WRK], timeout=INSTALL_S, check=False, stdout=subprocess.DEVNULL)
+    found = shutil.which("wrk")
+    if found is None:
+        raise Broken(NO_WRK)
+    return found
 
 
 def _output(process: subprocess.Popen[str], seconds: float) -> str:

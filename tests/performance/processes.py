@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from typing import Self
 TESTS = Path(__file__).parents[1]
 START_S = 30
 STOP_S = 15  # the gateway promises 8 s
+ORPHANS_S = 5
 KIB = 1024
 _CLOCK_TICKS = os.sysconf("SC_CLK_TCK")  # a second
 
@@ -69,10 +71,20 @@ def stop(process: subprocess.Popen[str]) -> int:
         process.kill()
         return process.wait()
     finally:
-        for pid, born in family.items():
-            if born is not None and _born(pid) == born:  # still the same process, and nobody's child any more
+        _end({pid: born for pid, born in family.items() if born is not None})
+
+
+def _end(left: dict[int, str]) -> None:
+    """Let orphans end by themselves, for a while; then kill them, and say so."""
+    ends = time.monotonic() + ORPHANS_S
+    while left := {pid: born for pid, born in left.items() if _born(pid) == born}:
+        if time.monotonic() > ends:
+            print(f"killed, because they outlived who started them: {[name(pid) for pid in left]}", file=sys.stderr)
+            for pid in left:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
+            return
+        time.sleep(0.05)
 
 
 def _born(pid: int) -> str | None:

@@ -58,10 +58,8 @@ def _by_folder(stacks: Any, calls: int) -> str:
     folders: Counter[str] = Counter()
     for places, seconds in stacks:
         folders[places[0].partition("/")[0] if places else "?"] += seconds
-    return (
-        ", ".join(f"{name} {1e6 * seconds / max(1, calls):.0f}" for name, seconds in folders.most_common(12))
-        + " us/call"
-    )
+    shares = [f"{name} {1e6 * seconds / max(1, calls):.0f}" for name, seconds in folders.most_common(12)]
+    return f"us/call: {', '.join(shares)}"
 
 
 def _counted(stacks: Any, *, idle: bool) -> tuple[Counter[str], Counter[str], dict[str, Counter[str]]]:

@@ -115,10 +115,10 @@ class Run:
 
     def _calls(self, parts: Sequence[str]) -> None:
         """Everything that needs a gateway: one for all, so that what it has recorded at the end is all of it."""
+        wrk = Wrk(self._folder, CONNECTIONS)
         with contextlib.ExitStack() as running:
             pid, port = running.enter_context(announced("performance.upstream"))
             gateway = running.enter_context(running_gateway(self._folder / "gateway", _url(port, THROUGH)))
-            wrk = Wrk(self._folder, CONNECTIONS)
             if "proxies" in parts:
                 self._compare(gateway, wrk, Measured(Target(name="upstream directly", port=port), [pid]))
             if "endurance" in parts and self._size.endurance:
