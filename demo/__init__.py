@@ -1,0 +1,1 @@
+"""`make demo`: one evening of a small warehouse, audited."""
