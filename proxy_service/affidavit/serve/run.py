@@ -24,6 +24,7 @@ from affidavit.wiring.embedded import EmbeddedFolder
 from affidavit.wiring.gateway import Gateway, open_gateway
 
 DRAIN = 2  # seconds that calls under way have to end by themselves after SIGTERM
+LEAVE = 1.0  # seconds that those have to say how they ended which were cut off then
 
 _diagnostics = logging.getLogger("affidavit.serve")
 
@@ -73,6 +74,8 @@ async def _serve_http(application: Application, listening: socket.socket, health
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
     await server._serve([listening])  # noqa: SLF001 `serve` would raise the signal again and end us before our last words
+    if server.server_state.tasks:  # cancelled, and not yet gone: what they still say comes before our last words
+        await asyncio.wait(server.server_state.tasks, timeout=LEAVE)
 
 
 async def _end(gateway: Gateway, supervisor: Supervisor, working: asyncio.Task[None], folder: EmbeddedFolder) -> int:

@@ -59,8 +59,7 @@ class Supervisor:
             await self._last_run()
             process = self._process
         assert process is not None  # noqa: S101 the last run has started one
-        with contextlib.suppress(ProcessLookupError):
-            process.terminate()
+        _tell_to_finish(process)
         try:
             async with asyncio.timeout(FINISH):
                 return await process.wait() == 0
@@ -73,6 +72,8 @@ class Supervisor:
 
     async def _once(self) -> int:
         self._process = process = await self._start()
+        if self._stopping:  # `finish` came while this one was being started, and did not see it
+            _tell_to_finish(process)
         assert process.stdout is not None  # noqa: S101 it is a pipe
         async for line in process.stdout:
             self._told(line)
@@ -91,3 +92,9 @@ class Supervisor:
     def _told(self, line: bytes) -> None:
         with contextlib.suppress(orjson.JSONDecodeError):
             self._health.told(orjson.loads(line))
+
+
+def _tell_to_finish(process: asyncio.subprocess.Process) -> None:
+    """End a worker's standard input: no signal, because one that has only begun to start would die of it."""
+    assert process.stdin is not None  # noqa: S101 it is a pipe
+    process.stdin.close()
