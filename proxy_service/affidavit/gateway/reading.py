@@ -70,6 +70,8 @@ class Reading:
         call.era, call.protocol = era_of(message, inbound.unverified.get("mcp-protocol-version"))
         if call.era is Era.MODERN:
             self._read_modern(call, message)
+        if call.era is Era.MODERN or message is None:
+            self._let_cancel(call)
         self._name(call, message)
         call.upstream_session = self._open_session(call)
         call.session = self._session(call)
@@ -92,6 +94,12 @@ class Reading:
         if message is None:
             raise Refused("This protocol version has no GET and no DELETE.", code="method_not_allowed")
         compare_with_body(message, call.inbound.unverified)
+
+    def _let_cancel(self, call: Call) -> None:
+        """Let a client that goes away end its call: any modern one, and a legacy stream that waits for news.
+
+        A server has one such stream a session: held for a client that is gone, it would be refused when it comes back.
+        """
         task = asyncio.current_task()
         call.inbound.cancel = None if task is None else task.cancel
 
