@@ -8,7 +8,7 @@ import statistics
 import time
 from pathlib import Path
 
-APPENDED = b"\xa5" * 2048  # bytes; about one call's two records, packed
+WRITTEN = b"\xa5" * 2048  # bytes; about one call's two records, packed
 
 
 def describe(folder: Path) -> dict[str, str]:
@@ -40,17 +40,25 @@ def _file_system(folder: Path) -> str:
 
 
 class SyncedFile:
-    """What one `fdatasync` costs: a file in the data folder's file system that grows by 2 KiB at a time."""
+    """What one `fdatasync` costs: a file in the data folder's file system that gets 2 KiB at a time.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        path: Of a file that is not there.
+        room: How many writes go into bytes laid out before, as the journal does it; without, the file grows.
+    """
+
+    def __init__(self, path: Path, room: int = 0) -> None:
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        os.write(self._file, bytes(room * len(WRITTEN)))
+        os.fsync(self._file)
+        os.lseek(self._file, 0, os.SEEK_SET)
 
     def times(self, count: int) -> list[int]:
-        """Append and sync so many times; nanoseconds of each write with its sync."""
+        """Write and sync so many times; nanoseconds of each write with its sync."""
         taken = []
         for _ in range(count):
             began = time.perf_counter_ns()
-            os.write(self._file, APPENDED)
+            os.write(self._file, WRITTEN)
             os.fdatasync(self._file)
             taken.append(time.perf_counter_ns() - began)
         return taken

@@ -16,7 +16,7 @@ from performance.endurance import answered
 from performance.gateway import Gateway, running_gateway
 from performance.machine import SyncedFile, describe
 from performance.processes import Broken, announced
-from performance.proxies import Measured
+from performance.proxies import Measured, Syncs
 from performance.report import Found, Report, Screen
 
 CONNECTIONS = 32  # issue 3
@@ -136,13 +136,20 @@ class Run:
             audited = Measured(gateway.target, list(gateway.family.values()))
             ways = [direct, unaudited, audited]
             self._screen.say(f"1 connection, {size.rounds} rounds")
-            with contextlib.closing(SyncedFile(self._folder / "synced")) as disk:
-                synced = proxies.one_connection(ways, disk, rounds=size.rounds, calls=size.calls, syncs=size.syncs)
+            with self._disk() as disk:
+                proxies.one_connection(ways, disk, rounds=size.rounds, calls=size.calls, syncs=size.syncs)
             self._screen.say(f"{CONNECTIONS} connections, {size.load_rounds} rounds of {size.seconds:g} s each")
             proxies.many_connections(ways, wrk, gateway, rounds=size.load_rounds, seconds=size.seconds)
             self.report.rows += [way.row() for way in ways]
-        details = {way.target.name: way.details() for way in ways} | {"fdatasync_ns": synced}
-        self._add("proxies", (proxies.figures(direct, unaudited, audited, synced), details))
+        details = {way.target.name: way.details() for way in ways} | disk.details()
+        self._add("proxies", (proxies.figures(direct, unaudited, audited, disk), details))
+
+    @contextlib.contextmanager
+    def _disk(self) -> Iterator[Syncs]:
+        grown, laid_out = self._folder / "grown", self._folder / "laid-out"
+        room = 2 * self._size.syncs
+        with contextlib.closing(SyncedFile(grown)) as one, contextlib.closing(SyncedFile(laid_out, room)) as other:
+            yield Syncs(one, other)
 
     def _endure(self, gateway: Gateway, wrk: Wrk, port: int) -> None:
         calls = self._size.endurance
