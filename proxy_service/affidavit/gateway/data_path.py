@@ -75,6 +75,7 @@ class DataPath:
         except UpstreamFailed as error:
             return problems.upstream_failed(call, error, await self.trail.answered(call, error.outcome, 200))
         record = await self.trail.answered(call, "answered", answer.head.status, released)  # durable before it leaves
+        self.trail.session_over(call, answer.head.status)
         if released.denied is not None:
             self.trail.withheld(call, f"the policy denies {released.denied}")
             return problems.withheld(call, released.denied, record)

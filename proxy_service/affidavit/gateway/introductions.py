@@ -8,7 +8,6 @@ Source: evidence-format section 5, `identity:verified`, `session:opened`.
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import Any
 
 import orjson
 

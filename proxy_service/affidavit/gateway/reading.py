@@ -131,7 +131,8 @@ class Reading:
         assert principal is not None  # noqa: S101 the path authenticates before it reads
         token_id = principal.credential.claims.get("jti")
         if call.upstream_session is not None:
-            named = ["mcp", call.inbound.upstream, call.upstream_session]
+            # An upstream may give one id to several clients; in the evidence they stay apart.
+            named = ["mcp", call.inbound.upstream, call.upstream_session, principal.issuer, principal.subject]
         elif principal.run is not None:
             named = ["run", principal.issuer, principal.run]
         elif type(token_id) is str:

@@ -24,6 +24,7 @@ from affidavit.gateway.call import Call, Released
 from affidavit.gateway.introductions import Introductions
 
 MAX_EVENT_ID = 256  # characters of an SSE event's id
+NOT_FOUND, DONE = 404, range(200, 300)  # HTTP: "there is no such session", and "it is ended" (MCP 2025-11-25)
 MAX_USER_AGENT = 256  # characters; longer ones are cut, they are self-reported anyway
 Fields = dict[str, Any]
 Bodies = tuple[Body, ...]
@@ -117,6 +118,15 @@ class Trail:
         """Say how a forwarded call ended when there is nobody left to tell."""
         fields, bodies = self._ending(call, outcome, 0, None)
         self._recorder.add("call:answered", fields, bodies)
+
+    def session_over(self, call: Call, status: int) -> None:
+        """Say that a call's session is closed, where its client has ended it or the upstream no longer knows it."""
+        if call.upstream_session is None or call.session is None:
+            return
+        if status == NOT_FOUND:
+            self._introductions.close_session(call.session, "the upstream no longer knows it")
+        elif call.method == "delete" and status in DONE:
+            self._introductions.close_session(call.session, "its client ended it")
 
     def withheld(self, call: Call, reason: str) -> None:
         """Say that an answer was not given to the client after all."""
