@@ -165,16 +165,6 @@ class SegmentReader:
                 return found
         return None
 
-    def newest(self, chain: Chain, *, now: Micros) -> CheckedSegment | None:
-        """Return the last segment that waits and could be taken, holes notwithstanding."""
-        if chain.beyond is not None:
-            return self._check(chain, chain.beyond)
-        for place in sorted(chain.waiting, reverse=True):
-            found = self.at(chain, place, now=now)
-            if found is not None or chain.stopped:
-                return found
-        return None
-
     def late(self, chain: Chain, names: Iterable[str], *, now: Micros) -> CheckedSegment | None:
         """Return the one segment among names that begin at one place, if it follows what is stored around it."""
         try:
@@ -199,7 +189,7 @@ class SegmentReader:
     def last_time(self, chain: Chain) -> Micros:
         """Return when the chain's last committed record was made."""
         if chain.last_time is None:
-            checked = self._check(chain, chain.last_segment) if chain.last_segment else None
+            checked = self.check(chain, chain.last_segment) if chain.last_segment else None
             chain.checked.pop(chain.last_segment or "", None)
             chain.last_time = checked.last_time if checked else chain.registration.opened
         return chain.last_time
@@ -210,15 +200,15 @@ class SegmentReader:
         for name in takewhile(lambda name: name < f"{folder}{one.first_seq:012d}", self._store.names(folder)):
             same_place = near and near[0].rpartition("-")[0] == name.rpartition("-")[0]
             near = [*near, name] if same_place else [name]
-        yield from filter(None, (self._check(chain, name) for name in near))
+        yield from filter(None, (self.check(chain, name) for name in near))
 
     def _beginning(self, chain: Chain, seq: int) -> Iterator[CheckedSegment]:
         names = self._store.names(f"segment/{chain.writer}/{seq:012d}-")
-        yield from filter(None, (self._check(chain, name) for name in names))
+        yield from filter(None, (self.check(chain, name) for name in names))
 
     def _one_of(self, chain: Chain, names: Iterable[str]) -> CheckedSegment | None:
         """Return the sound segment among names of one place; raises `VerificationFailed` if two contradict."""
-        sound = sorted(filter(None, [self._check(chain, name) for name in tuple(names)]), key=lambda one: one.name)
+        sound = sorted(filter(None, [self.check(chain, name) for name in tuple(names)]), key=lambda one: one.name)
         for other in sound[1:]:
             if (other.prev, other.next_seq, other.last) != (sound[0].prev, sound[0].next_seq, sound[0].last):
                 raise VerificationFailed(f"{other.name} and {sound[0].name} are both signed for one place: a fork")
@@ -226,7 +216,8 @@ class SegmentReader:
             self.told.once(other.name, f"the same records as {sound[0].name}")
         return sound[0] if sound else None
 
-    def _check(self, chain: Chain, name: str) -> CheckedSegment | None:
+    def check(self, chain: Chain, name: str) -> CheckedSegment | None:
+        """Return a stored segment's facts, or None, said once, if it is noise."""
         known = chain.checked.get(name)
         if known is not None:
             return known

@@ -118,13 +118,29 @@ class Selection:
         return found.prev == last
 
     def _is_lost(self, chain: Chain, now: Micros) -> bool:
-        """Tell whether nothing of a writer that has not closed is younger than 30 minutes, holes notwithstanding."""
+        """Tell whether nothing that a commit can take is younger than 30 minutes, of a writer that has not closed.
+
+        What still waits behind a hole does not count: whoever reads the commit cannot see it.
+        """
         if now - self.reader.last_time(chain) < LOST_AFTER:
             return False
-        if chain.stopped is None:
-            self.reader.list_waiting(chain)
-        newest = self.reader.newest(chain, now=now) if chain.stopped is None else None
+        newest = self._newest(chain, now) if chain.stopped is None else None
         return newest is None or (not newest.closes and now - newest.last_time >= LOST_AFTER)
+
+    def _newest(self, chain: Chain, now: Micros) -> CheckedSegment | None:
+        """Return the last segment that commits can take now, however many that takes."""
+        plan, newest = _Plan(listed=True), None
+        seq, last = chain.next_seq, chain.last
+        self.reader.list_waiting(chain)
+        while (found := self._next(chain, seq, now, plan)) is not None:
+            if found.first_seq == seq and not self._follows(chain, found, last):
+                break
+            self.reader.records.pop(found.name, None)  # a long backlog does not fit in memory; this is to look only
+            newest, seq, last = found, found.next_seq, found.last
+            if found.closes:
+                return found
+        all_listed = any(place >= seq for place in chain.waiting) or chain.beyond is None
+        return newest if all_listed else self.reader.check(chain, chain.beyond or "")
 
     def _state(self, chain: Chain, batch: Batch, plan: _Plan) -> None:
         say = batch.log.say
