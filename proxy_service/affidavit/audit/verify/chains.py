@@ -1,0 +1,321 @@
+"""All chains of the log: admission, order, holes, who is lost, who has closed.
+
+Takes statements and segments in the order of the log, and hears each chain's records in the order of their `seq`.
+
+Source: evidence-format sections 3 to 9; checks `chains`, `calls` and `gaps`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from affidavit.audit.commit import NamedSegment
+from affidavit.audit.verify.approvals import Approvals
+from affidavit.audit.verify.calls import Calls
+from affidavit.audit.verify.chain import Chain, Hole
+from affidavit.audit.verify.facts import ABSENT, WHOLE, SegmentFacts
+from affidavit.audit.verify.registrations import Registered, Registrations
+from affidavit.audit.verify.report import Findings
+from affidavit.audit.verify.survey import Survey
+from affidavit.audit.verify.telling import POLICY, POLICY_NAMED, TOOL, TOOL_NAMED
+from affidavit.clock import MINUTE, Micros, format_time
+from affidavit.evidence.names import parse_segment_name
+
+AHEAD: Micros = MINUTE  # a record's time may be so much later than its commit's (section 4)
+GAP_AFTER: Micros = 10 * MINUTE
+LOST_AFTER: Micros = 30 * MINUTE
+SILENT_AFTER: Micros = 40 * MINUTE
+WAITING: Micros = 10 * MINUTE
+
+Examine = Callable[[NamedSegment, Registered | None], SegmentFacts]
+_LOADED = {POLICY_NAMED: POLICY, TOOL_NAMED: TOOL}
+
+
+@dataclass(frozen=True, slots=True)
+class At:
+    """Where something stands: the commit's object and time, and the statement's record."""
+
+    object: str
+    time: Micros
+    record: str = ""
+
+
+@dataclass(slots=True)
+class Chains:
+    """Every writer's chain but the log's own.
+
+    Attributes:
+        examine: Examines a segment here and now, for what has to be heard before its place in the log.
+    """
+
+    findings: Findings
+    registrations: Registrations
+    approvals: Approvals
+    survey: Survey
+    examine: Examine
+    all: dict[str, Chain] = field(default_factory=dict)
+    living: dict[str, Chain] = field(default_factory=dict)
+    _late: Counter[tuple[str, int, int]] = field(default_factory=Counter)
+
+    def of(self, writer: str) -> Chain:
+        """Return a writer's chain."""
+        chain = self.all.get(writer)
+        if chain is None:
+            registered = self.registrations.of(writer)
+            prev = registered.sha256 if registered else None
+            chain = self.all[writer] = Chain(writer, registered, Calls(writer), prev=prev)
+        return chain
+
+    # Statements, in the order of the log.
+
+    def admit(self, writer: str, sha256: object, role: object, at: At) -> Registered | None:
+        """`log:writer_admitted`: return the registration, if the statement is true."""
+        chain = self.of(writer)
+        chain.admitted = True
+        registered = chain.registered
+        if registered is not None and (sha256, role) != (registered.sha256, registered.role):
+            expected = f"the admission of {registered.object}, role {registered.role}, hash {registered.sha256}"
+            self.findings.fail("chains", registered.object, at.record, expected, f"role {role}, hash {sha256}")
+            return None
+        return registered
+
+    def gap(self, writer: str, first: int, last: int, at: At) -> None:
+        """`log:gap`: the next places of a chain are missing."""
+        self.findings.count("gaps")
+        chain = self.of(writer)
+        begins = chain.announced[-1].last + 2 if chain.announced else chain.next_seq
+        exact = first >= begins if chain.announced else first == begins
+        if not exact or last < first or chain.closed is not None:
+            self.findings.fail(
+                "gaps", at.object, at.record, f"a hole of {writer} from {begins} on", f"{first} to {last}"
+            )
+            return
+        hole = Hole(first, last, at.time, at.record, at.object)
+        chain.announced.append(hole)
+        chain.holes.append(hole)
+
+    def late(self, writer: str, first: int, last: int) -> None:
+        """`log:late`: a segment in this commit comes after it was given up."""
+        self._late[writer, first, last] += 1
+
+    def lose(self, writer: str, first: int, at: At) -> None:
+        """`log:writer_lost`: nothing was heard of a writer for long."""
+        chain = self.of(writer)
+        if first != chain.next_seq or chain.closed is not None:
+            self.findings.note(
+                "chains", f"{at.record} has no effect: {writer} goes on at {chain.next_seq}, not {first}"
+            )
+            return
+        if chain.last is not None and at.time - chain.last_time < LOST_AFTER:
+            found = f"its last record is of {format_time(chain.last_time)}"
+            self.findings.fail("chains", at.object, at.record, f"30 minutes without a record of {writer}", found)
+        chain.lost = True
+        self.living.pop(writer, None)
+
+    # Segments, in the order of the log.
+
+    def take(self, named: NamedSegment, facts: SegmentFacts, at: At) -> None:
+        """Give a segment its place."""
+        name = parse_segment_name(named.name)
+        chain = self.of(name.writer)
+        first, last = name.first_seq, name.first_seq + named.count - 1
+        object_, record = f"evidence/{named.name}", f"{name.writer}/{name.first_seq}"
+        if not chain.admitted and not chain.complained:
+            chain.complained = True
+            self.findings.fail("chains", object_, record, "a log:writer_admitted before it", "none")
+        self._check_late(chain, first, last, object_, record)
+        if facts.last_time > at.time + AHEAD:
+            found = format_time(facts.last_time)
+            expected = f"no record over a minute after its commit, {format_time(at.time)}"
+            self.findings.fail("chains", object_, record, expected, found)
+        self._count(chain, facts, named.count)
+        if first >= chain.next_seq:
+            self._advance(chain, named, facts, first, at)
+        else:
+            self._step_back(chain, first, last, object_, record)
+
+    def _check_late(self, chain: Chain, first: int, last: int, object_: str, record: str) -> None:
+        key = (chain.writer, first, last)
+        stated = self._late[key] > 0
+        if stated:
+            self._late[key] -= 1
+        given_up = bool(chain.announced) and first <= chain.announced[0].last
+        if stated != (chain.lost or first < chain.next_seq or given_up):
+            expected, found = ("its own log:late", "none") if not stated else ("a log:late only where it is", "one")
+            self.findings.fail("chains", object_, record, expected, found)
+
+    def _count(self, chain: Chain, facts: SegmentFacts, records: int) -> None:
+        self.findings.count("chains", records)
+        if facts.state != ABSENT:
+            chain.segments += 1
+        for retention_class in facts.bodies:
+            chain.bodies[retention_class] = chain.bodies.get(retention_class, 0) + 1
+
+    def _advance(self, chain: Chain, named: NamedSegment, facts: SegmentFacts, first: int, at: At) -> None:
+        object_, record = f"evidence/{named.name}", f"{chain.writer}/{first}"
+        if (chain.announced or first > chain.next_seq) and not chain.fill_announced(first, first + named.count - 1):
+            self._meet_hole(chain, facts, first, object_, record)
+        if chain.overdue is not None and facts.state == WHOLE and facts.first_time > chain.overdue[1] + AHEAD:
+            self._fail_overdue(chain)
+        chain.overdue = None
+        chain.next_seq = first + named.count
+        chain.last = facts.last if facts.state == WHOLE else None
+        chain.last_time = (
+            max(chain.last_time, facts.last_time) if facts.state == WHOLE else max(chain.last_time, at.time)
+        )
+        self._follow(chain, named, facts, first, object_)
+        if chain.lives:
+            self.living[chain.writer] = chain
+        else:
+            self.living.pop(chain.writer, None)
+
+    def _meet_hole(self, chain: Chain, facts: SegmentFacts, first: int, object_: str, record: str) -> None:
+        announced = chain.announced.pop(0) if chain.announced else None
+        if announced is None or (announced.first, announced.last) != (chain.next_seq, first - 1):
+            found = f"{announced.first} to {announced.last}" if announced else "none"
+            expected = (
+                f"a log:gap for {chain.next_seq} to {first - 1} before it" if first > chain.next_seq else "no log:gap"
+            )
+            self.findings.fail("chains", object_, record, expected, found)
+        elif facts.state == WHOLE and announced.stated - facts.first_time < GAP_AFTER:
+            found = f"the record after it is of {format_time(facts.first_time)}"
+            expected = "a log:gap only for a hole that is older than 10 minutes"
+            self.findings.fail("gaps", announced.object, announced.record, expected, found)
+
+    def _step_back(self, chain: Chain, first: int, last: int, object_: str, record: str) -> None:
+        if not chain.fill(first, last):
+            expected = f"places from {chain.next_seq} on, or in a stated hole"
+            self.findings.fail("chains", object_, record, expected, f"{first} to {last}")
+
+    # Records, in the order of their chain.
+
+    def _follow(self, chain: Chain, named: NamedSegment, facts: SegmentFacts, first: int, object_: str) -> None:
+        if first > chain.followed:
+            for late_first, late in self.survey.late_between(chain.writer, chain.followed, first - 1):
+                if late_first > chain.followed:
+                    chain.miss(late_first)
+                late_facts = self.examine(late, chain.registered)
+                self._hear(chain, late_facts, late_first, late.count, f"evidence/{late.name}")
+            if first > chain.followed:
+                chain.miss(first)
+        self._hear(chain, facts, first, named.count, object_)
+
+    def _hear(self, chain: Chain, facts: SegmentFacts, first: int, count: int, object_: str) -> None:
+        if facts.state != WHOLE:
+            chain.miss(first + count)
+            return
+        fail = self.findings.fail
+        record = f"{chain.writer}/{first}"
+        if chain.closed is not None:
+            fail("chains", object_, record, f"nothing after writer:closed at {chain.closed}", "another segment")
+        if chain.prev is not None and facts.prev is not None and facts.prev != chain.prev:
+            fail("chains", object_, record, f"the `prev` {chain.prev}", facts.prev or "none")
+        if facts.first_time < chain.heard_time:
+            found = format_time(facts.first_time)
+            fail("chains", object_, record, f"a time not before {format_time(chain.heard_time)}", found)
+        chain.heard_time = max(chain.heard_time, facts.last_time)
+        if facts.blind:
+            chain.miss(first)
+        self._hear_details(chain, facts, object_)
+        self.findings.fail_all(chain.calls.feed(facts.calls, first, object_))
+        chain.followed, chain.prev = first + count, facts.last
+        if facts.closed:
+            self._close(chain, object_)
+
+    def _hear_details(self, chain: Chain, facts: SegmentFacts, object_: str) -> None:
+        for what, record, *more in facts.details:
+            if what in (POLICY, TOOL):
+                chain.digests.add((what, more[0]))
+            elif what in _LOADED:
+                if (_LOADED[what], more[0]) not in chain.digests and not chain.missing:
+                    self.findings.fail(
+                        "chains", object_, record, f"a {_LOADED[what]} that was recorded before", more[0]
+                    )
+            else:
+                self.approvals.hear(what, record, *more)
+
+    def _close(self, chain: Chain, object_: str) -> None:
+        chain.closed = chain.followed - 1
+        for seq, _ in chain.calls.close():
+            record = f"{chain.writer}/{seq}"
+            self.findings.fail("calls", object_, record, "an end of this call before writer:closed", "none")
+        chain.release()
+        self.registrations.forget(chain.writer)
+
+    # After each commit, and at the end.
+
+    def end_commit(self, at: At) -> None:
+        """Judge what the whole commit must agree with."""
+        for (writer, first, last), count in self._late.items():
+            if count:
+                found = f"{writer} {first} to {last}"
+                self.findings.fail("chains", at.object, None, "for each log:late a segment in the same commit", found)
+        self._late.clear()
+        for chain in self.living.values():
+            if chain.overdue is None and at.time - chain.last_time > LOST_AFTER:
+                chain.overdue = at.object, at.time
+
+    def expected_writers(self) -> Iterator[tuple[str, int, str | None]]:
+        """Yield what a commit's `writers` must say now, the log's own chain left out; a hash may not be known."""
+        for writer, chain in self.living.items():
+            yield writer, chain.next_seq, chain.last
+
+    def finish(self, as_of: Micros, heard: dict[str, tuple[Micros, Micros]]) -> bool:
+        """Judge what time alone settles.
+
+        Args:
+            as_of: The time at which it is judged.
+            heard: Writer to the first and last time of its records that are stored and not in the log.
+
+        Returns:
+            Whether a stated hole is still waiting.
+        """
+        for chain in self.living.values():
+            self._judge_silence(chain, as_of, heard.get(chain.writer))
+        waits = [self._judge_holes(chain, as_of) for chain in self.all.values()]
+        for chain in self.all.values():
+            self._judge_calls(chain)
+        return any(waits)
+
+    def _judge_silence(self, chain: Chain, as_of: Micros, heard: tuple[Micros, Micros] | None) -> None:
+        if chain.overdue is not None and (heard is None or heard[0] > chain.overdue[1] + AHEAD):
+            self._fail_overdue(chain)
+        last = max(chain.last_time, heard[1] if heard else 0)
+        if as_of - last > SILENT_AFTER:
+            record, found = f"{chain.writer}/{chain.next_seq - 1}", f"silent since {format_time(last)}"
+            self.findings.fail("chains", None, record, "closed, or stated lost", found)
+
+    def _fail_overdue(self, chain: Chain) -> None:
+        assert chain.overdue is not None  # noqa: S101 asked only then
+        object_, at = chain.overdue
+        expected = f"a log:writer_lost for {chain.writer}, silent since {format_time(chain.last_time)}"
+        self.findings.fail("chains", object_, None, expected, f"none at {format_time(at)}")
+
+    def _judge_holes(self, chain: Chain, as_of: Micros) -> bool:
+        waits = False
+        for hole in chain.holes:
+            what = f"{chain.writer} {hole.first} to {hole.last}"
+            if as_of - hole.stated <= WAITING:
+                waits = True
+                self.findings.note("gaps", f"{what} waits to be filled")
+            else:
+                record = f"{chain.writer}/{hole.first}"
+                self.findings.fail("gaps", hole.object, record, f"the records {hole.first} to {hole.last}", "a hole")
+        return waits
+
+    def _judge_calls(self, chain: Chain) -> None:
+        self.findings.count("calls", chain.calls.begun)
+        open_ = sorted(chain.calls.open.values(), key=lambda call: call.seq)
+        if not open_:
+            return
+        state = "interrupted" if chain.lost else "open"
+        shown = ", ".join(f"{chain.writer}/{call.seq}" for call in open_[:3])
+        self.findings.note("calls", f"{len(open_)} {state}: {shown}{', …' if len(open_) > 3 else ''}")  # noqa: PLR2004
+        for call in open_ if chain.lost else ():
+            if call.to_refuse and not call.loose:
+                record = f"{chain.writer}/{call.seq}"
+                self.findings.fail(
+                    "approvals", None, record, "a call:refused, because its policy does not allow it", "none"
+                )

@@ -1,0 +1,106 @@
+"""The commits once more, from the first: for questions that are rarely asked, so that nothing is kept for them.
+
+Source: evidence-format section 7.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import orjson
+
+from affidavit.audit.commit import Commit, NamedSegment
+from affidavit.audit.verify.buckets import Bucket
+from affidavit.audit.verify.commits import CommitReader
+from affidavit.audit.verify.examine import read_segment
+from affidavit.audit.verify.report import Findings
+from affidavit.errors import Malformed, Unavailable
+from affidavit.evidence.names import bodies_name, parse_segment_name
+
+_MOST_LOCATED = 100  # records that are looked up by their place; each costs a walk
+
+
+@dataclass(slots=True)
+class Walk:
+    """Answers questions about commits that were read before.
+
+    Attributes:
+        end: Where the last commit that was followed ends.
+    """
+
+    evidence: Bucket
+    end: int = 0
+    _located: int = 0
+
+    def commits(self, end: int | None = None) -> Iterator[Commit]:
+        """Yield commits up to a size, or all that are there by now."""
+        reader = CommitReader(self.evidence, Findings())
+        while (end is None or reader.next < end) and (stored := reader.read()) is not None:
+            yield stored.commit
+
+    def starts(self) -> Iterator[int]:
+        """Yield where each commit begins that is there by now, then where the last one ends."""
+        end = 0
+        for commit in self.commits():
+            yield commit.start
+            end = commit.size
+        yield end
+
+    def landed(self) -> int:
+        """Return where the commits end by now, which is later than `end` if some were added meanwhile."""
+        reader = CommitReader(self.evidence, Findings(), next=self.end)
+        while reader.read() is not None:
+            pass
+        return reader.next
+
+    def segments_of(self, writers: frozenset[str]) -> dict[str, list[NamedSegment]]:
+        """Return the committed segments of some writers."""
+        found: dict[str, list[NamedSegment]] = {writer: [] for writer in writers}
+        for commit in self.commits(self.end):
+            for named in commit.segments:
+                writer = parse_segment_name(named.name).writer
+                if writer in found:
+                    found[writer].append(named)
+        return found
+
+    def bodies_of(self, writers: frozenset[str]) -> set[str]:
+        """Return the bodies objects that the committed segments of some writers name, as findings name them."""
+        objects: set[str] = set()
+        for segments in self.segments_of(writers).values():
+            for named in segments:
+                objects.update(self._bodies(named.name))
+        return objects
+
+    def record_at(self, position: int) -> str | None:
+        """Return the id of the record at a place in the log; None when too many were asked for."""
+        self._located += 1
+        if self._located > _MOST_LOCATED:
+            return None
+        for commit in self.commits(self.end):
+            if position < commit.size:
+                return _record_in(commit, position - commit.start)
+        return None
+
+    def _bodies(self, name: str) -> Iterator[str]:
+        try:
+            segment = read_segment(self.evidence.read(name) or b"")
+        except (Malformed, Unavailable):
+            return
+        for retention_class, sha256 in segment.bodies.items():
+            yield f"bodies/{retention_class}/{bodies_name(segment.writer, segment.first_seq, sha256)}"
+
+
+def _record_in(commit: Commit, offset: int) -> str | None:
+    if offset < len(commit.statements):
+        try:
+            return f"log/{orjson.loads(commit.statements[offset])['seq']}"
+        except (orjson.JSONDecodeError, KeyError, TypeError):
+            return None
+    offset -= len(commit.statements)
+    for named in commit.segments:
+        if offset < named.count:
+            name = parse_segment_name(named.name)
+            return f"{name.writer}/{name.first_seq + offset}"
+        offset -= named.count
+    return None
