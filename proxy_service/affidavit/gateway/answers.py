@@ -26,6 +26,7 @@ from affidavit.mcp.sessions import SessionSeal
 from affidavit.mcp.sse import EventParser, RawEvent
 
 JSON = "application/json"
+MAX_METHOD = 256  # characters of what an upstream asks for, in records and answers
 Headers = list[tuple[bytes, bytes]]
 
 _REFUSED_CREDENTIAL = (401, 407)
@@ -102,7 +103,7 @@ class Answers:
     async def _message(self, call: Call, came: bytes, message: Message, event: RawEvent | None) -> Released:
         for method in server_requests(message):
             if method != "ping" and not self._decisions.allows_server_request(call, method):
-                return Released(came, b"", JSON, message=message, denied=method, event=event)
+                return Released(came, b"", JSON, message=message, denied=method[:MAX_METHOD], event=event)
         if message.kind != "response":
             self._notice(call, message)
             return Released(came, came, JSON, message=message, event=event)

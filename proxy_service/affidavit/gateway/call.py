@@ -91,6 +91,7 @@ class Call:
         resumable: Whether its stream has shown an event id, so that a client can come back for the rest.
         streaming: Whether its answer is a stream, which ends the call itself.
         events: How many events were recorded.
+        withheld: What its stream's answer asked of the client, and the policy denies.
     """
 
     id: str
@@ -116,6 +117,7 @@ class Call:
     resumable: bool = False
     streaming: bool = False
     events: int = 0
+    withheld: str | None = None
 
     @property
     def awaits_answer(self) -> bool:

@@ -93,8 +93,11 @@ class DataPath:
                 record = await self.trail.streamed(call, event)  # durable before it leaves
                 if event.denied is None:
                     yield event.stamped(record)
-                else:
-                    await self.server_requests.deny(call, event)
+                    continue
+                await self.server_requests.deny(call, event)
+                if event.message is not None and event.message.kind == "response":
+                    call.withheld = event.denied
+                    yield problems.withheld_event(call, event.message, event.denied, record)
         except UpstreamFailed as error:
             failed = error
         except OutcomeUnknown as error:
@@ -111,6 +114,8 @@ class DataPath:
         except OutcomeUnknown:
             yield problems.as_event(problems.outcome_unknown(call))
             return
+        if call.withheld is not None:
+            self.trail.withheld(call, f"the policy denies {call.withheld}")
         if failed is not None and call.awaits_answer:
             yield problems.as_event(problems.upstream_failed(call, failed, receipt))
 

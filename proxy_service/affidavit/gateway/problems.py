@@ -16,7 +16,7 @@ from affidavit.evidence.writer import Receipt
 from affidavit.gateway.call import Call
 from affidavit.gateway.forward import UpstreamFailed
 from affidavit.mcp.eras import MODERN_VERSIONS, VERSION_KEY, Era
-from affidavit.mcp.jsonrpc import error_response, tool_error
+from affidavit.mcp.jsonrpc import Message, error_response, tool_error
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -123,8 +123,13 @@ def upstream_failed(call: Call, error: UpstreamFailed, receipt: Receipt) -> Repl
 
 def withheld(call: Call, denied: str, receipt: Receipt) -> Reply:
     """Answer a call whose answer asks of the client what the policy denies."""
-    text = f"The upstream asks for {denied}, which the policy denies; its answer is withheld."
-    return _error(call, 200, WITHHELD, "withheld", text, receipt, {"denied": denied})
+    return _error(call, 200, WITHHELD, "withheld", _withheld(denied), receipt, {"denied": denied})
+
+
+def withheld_event(call: Call, answer: Message, denied: str, receipt: Receipt) -> bytes:
+    """Return the event that stands in the place of such an answer; a stream may bring those of other calls."""
+    data = {"code": "withheld", "call": call.id, "denied": denied, "record": receipt.id}
+    return b"data: " + error_response(answer.id, WITHHELD, _withheld(denied), data) + b"\n\n"
 
 
 def as_event(reply: Reply) -> bytes:
@@ -160,6 +165,10 @@ def _error(
 ) -> Reply:
     headers = [JSON] if receipt is None else [JSON, _record(receipt)]
     return Reply(status, headers, error_body(call, rpc, code, message, receipt, data))
+
+
+def _withheld(denied: str) -> str:
+    return f"The upstream asks for {denied}, which the policy denies; its answer is withheld."
 
 
 def _more(call: Call, code: str) -> dict[str, Any]:
