@@ -12,7 +12,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from affidavit.audit.commit import Commit, parse_commit
+from affidavit.audit.commit import LOG_WRITER, Commit, parse_commit
 from affidavit.audit.statements import read_statement
 from affidavit.audit.timeline.items import Damage, Item, Recorded
 from affidavit.audit.verify.buckets import Buckets
@@ -59,6 +59,10 @@ class Commits:
     def __len__(self) -> int:
         return len(self._starts)
 
+    def newest(self) -> Micros:
+        """Return the time of the newest commit, 0 where there is none."""
+        return self._time(len(self) - 1)
+
     def survey(self, since: Micros) -> None:
         """Learn who was admitted, as far as it matters for records from a time on."""
         for index in range(self.first_since(since), len(self)):
@@ -82,6 +86,10 @@ class Commits:
     def first_since(self, at: Micros) -> int:
         """Return the first commit that is not older than a time, or one before it."""
         return bisect_left(range(len(self)), at, key=self._time)
+
+    def first_saying(self, seq: int) -> int:
+        """Return the first commit after which the log has said its statement `seq`."""
+        return bisect_left(range(len(self)), seq + 1, key=self._said_until)
 
     def read(self, index: int) -> StoredCommit | Damage:
         """Return a commit by its place among those listed."""
@@ -134,11 +142,20 @@ class Commits:
                     self.admitted.add(statement["about"])
 
     def _time(self, index: int) -> Micros:
+        found = self._nearest(index)
+        return found.time if found else 0
+
+    def _said_until(self, index: int) -> int:
+        found = self._nearest(index)
+        return found.writers[LOG_WRITER].next_seq if found and LOG_WRITER in found.writers else 0
+
+    def _nearest(self, index: int) -> Commit | None:
+        """Return a commit, or the nearest before it that can be read."""
         for nearest in range(index, max(-1, index - _TRIES), -1):
             found = self.read(nearest)
             if isinstance(found, StoredCommit):
-                return found.commit.time
-        return 0
+                return found.commit
+        return None
 
     def _after_last(self) -> int:
         return self._starts[-1] + 1 if self._starts else 0

@@ -9,6 +9,7 @@ from typing import Any
 from affidavit.audit.timeline.content import Content
 from affidavit.audit.timeline.items import Damage, Hole
 from affidavit.clock import Micros
+from affidavit.mcp.calls import needs_target
 
 Fields = Mapping[str, Any]
 
@@ -50,6 +51,12 @@ class CallEntry:
     def refused(self) -> bool:
         """Whether it was refused: nothing was forwarded."""
         return self.ended is not None and self.ended["kind"] == REFUSED
+
+    @property
+    def acts(self) -> bool:
+        """Whether it asks for something by name, and does not only keep the conversation going."""
+        method = self.facts.get("method")
+        return type(method) is not str or needs_target(method)
 
     @property
     def facts(self) -> Fields:

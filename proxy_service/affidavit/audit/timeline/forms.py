@@ -8,10 +8,13 @@ from typing import Any
 
 from affidavit.audit.timeline.content import Content
 from affidavit.audit.timeline.entries import CallEntry, Entry, Note
-from affidavit.audit.timeline.items import Hole
+from affidavit.audit.timeline.items import Hole, Recorded
 from affidavit.audit.timeline.message import decoded
+from affidavit.audit.timeline.standing import Standing
 from affidavit.clock import format_time
 from affidavit.errors import Malformed
+from affidavit.evidence.body import references
+from affidavit.tlog.merkle import leaf_hash
 
 _OF_THE_CHAIN = frozenset({"kind", "prev", "salt", "seq", "time", "v", "writer"})
 _ELSEWHERE = frozenset({"call", "request", "response"})
@@ -37,11 +40,35 @@ def form(entry: Entry) -> dict[str, Any]:
     return {"type": "damage", "time": time, "object": entry.object, "why": entry.why}
 
 
+def record_form(recorded: Recorded, standing: Standing) -> dict[str, Any]:
+    """Return a record with all that can be said of it; `bytes` is exactly what its hashes are over."""
+    segment = recorded.segment
+    return {
+        "type": "record",
+        "id": recorded.id,
+        "sha256": recorded.sha256,
+        "leaf": leaf_hash(recorded.line).hex(),
+        "segment": None if segment is None else {"object": segment.object, "sha256": segment.sha256},
+        "log": {
+            "commit": standing.commit,
+            "taken": None if standing.taken is None else format_time(standing.taken),
+            "position": standing.position,
+            "checkpoint": standing.checkpoint,
+            "head": standing.head,
+            "proved": standing.proved,
+            "doubt": standing.doubt,
+        },
+        "record": dict(recorded.record),
+        "bodies": [content_form(recorded.content(reference)) for reference in references(recorded.record)],
+        "bytes": recorded.line.decode(),
+    }
+
+
 def content_form(content: Content | None) -> dict[str, Any] | None:
-    """Return a content with its reference; `json`, `text` or `base64` is what was said, `problem` why it is not here."""
+    """Return a content with its reference: what was said as `json`, `text` or `base64`, or the `problem` with it."""
     if content is None:
         return None
-    reference = dict(content.reference)
+    reference = {**content.reference, "object": content.object, "salt": content.salt}
     if content.data is None:
         return {**reference, "problem": content.problem}
     try:
