@@ -9,11 +9,11 @@ import sys
 from rich.console import Console
 
 from affidavit import __version__
-from affidavit.cli import check, definitions, serve, show, tail
+from affidavit.cli import check, definitions, serve, show, tail, verify
 from affidavit.cli.rendering.recorded import harmless, lines_of
 from affidavit.errors import AffidavitError, Misconfigured
 
-_COMMANDS = (serve, check, show, tail, definitions)
+_COMMANDS = (serve, verify, show, tail, check, definitions)
 _INTERRUPTED, _BROKEN_PIPE = 130, 141  # 128 + SIGINT, 128 + SIGPIPE, as shells have it
 
 
