@@ -164,26 +164,39 @@ def read_file(path: str) -> bytes | None:
 
 def _walk(root: str, folder: str, prefix: str, start: str) -> Iterator[str]:
     """Yield the names under `folder` ("" or ending in a slash) that begin with `prefix` and are not before `start`."""
-    for name in _members(root, folder):
-        if name < start and not (name.endswith("/") and start.startswith(name)):
-            continue
-        if not name.startswith(prefix) and not prefix.startswith(name):
-            continue
+    for name in _members(root, folder, prefix, start):
         if name.endswith("/"):
             yield from _walk(root, name, prefix, start)
-        elif name.startswith(prefix):
+        else:
             yield name
 
 
-def _members(root: str, folder: str) -> list[str]:
-    # A folder's name is compared with its slash, because that is how the names of what it holds go on.
+def _members(root: str, folder: str, prefix: str, start: str) -> list[str]:
+    """Return what lies in a folder and is asked for, or may hold what is, in order.
+
+    A folder's name is compared with its slash, because that is how the names of what it holds go on. What is not asked
+    for is left out before sorting: a busy writer's folder holds a million names, of which the last few are wanted.
+    """
+    found: list[str] = []
     try:
         with os.scandir(f"{root}/{folder}") as entries:
-            return sorted(folder + entry.name + ("/" if entry.is_dir() else "") for entry in entries)
+            for entry in entries:
+                name = folder + entry.name
+                if name >= start and name.startswith(prefix) and not entry.is_dir():
+                    found.append(name)
+                elif entry.is_dir() and _may_hold(f"{name}/", prefix, start):
+                    found.append(f"{name}/")
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
         raise Unavailable(f"a folder of the store cannot be listed: {mend(error)}") from error
+    found.sort()
+    return found
+
+
+def _may_hold(folder: str, prefix: str, start: str) -> bool:
+    reaches = folder >= start or start.startswith(folder)
+    return reaches and (folder.startswith(prefix) or prefix.startswith(folder))
 
 
 def _folder_of(path: str) -> str:
