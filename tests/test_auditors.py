@@ -80,7 +80,9 @@ def test_the_commands_of_the_page_check_the_example(folder: Path):
     """The second block of commands, as it stands."""
     commands = PAGE.split("```sh\n")[2].split("```")[0]
 
-    done = subprocess.run(["bash", "-euo", "pipefail", "-c", commands], cwd=folder, capture_output=True, text=True)
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", commands], cwd=folder, capture_output=True, text=True, check=False
+    )
 
     assert done.returncode == 0, done.stderr
     verified, hashed, prev, stored = done.stdout.splitlines()

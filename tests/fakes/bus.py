@@ -1,4 +1,4 @@
-"""A bus in memory that enforces the port's laws and has every fault twice: not persisted, and persisted all the same."""
+"""A bus in memory that enforces the port's laws and has every fault twice: not persisted, and persisted anyway."""
 
 from __future__ import annotations
 

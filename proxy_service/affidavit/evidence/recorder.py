@@ -145,7 +145,7 @@ class Recorder:
         return receipt, batch
 
     def _pump(self) -> None:
-        """Send what waits when nothing is in flight: at once, or, where much is going on, when the loop is done with it."""
+        """Send what waits when nothing is in flight: at once, or when the loop is done, where much is going on."""
         if self._in_flight is not None or not self._batches or self._gathering:
             return
         if self._busy:
@@ -155,7 +155,7 @@ class Recorder:
             self._take()
 
     def _gather(self, seen: int) -> None:
-        """Wait as long as each turn of the loop brings more records, up to `ENOUGH`; never while there is nothing to do."""
+        """Wait as long as each turn of the loop brings more records, up to `ENOUGH`; never while nothing is to do."""
         waiting = len(self._batches[0].entries)
         if seen < waiting < ENOUGH:
             self._loop.call_soon(self._gather, waiting)

@@ -79,14 +79,14 @@ class Writer:
         self._clock = clock
         self._random = random
         self._key = key
-        self.opened = self._last_time = clock()
+        self.opened = self.last_time = clock()
         self.id = writer_id(self.opened, random)
         self.role = role
         self.registration = encode(
             {
                 "attestation": None,
                 "config_sha256": config_sha256,
-                "opened": format_time(self._last_time),
+                "opened": format_time(self.last_time),
                 "origin": origin,
                 "public_key": base64_text(key.public_key().public_bytes_raw()),
                 "role": role,
@@ -110,7 +110,7 @@ class Writer:
         Raises:
             Malformed: The record would be longer than a log entry may be; the chain is as it was.
         """
-        now = max(self._clock(), self._last_time)
+        now = max(self._clock(), self.last_time)
         seq = self.next_seq
         line = encode(
             {
@@ -128,7 +128,7 @@ class Writer:
             raise Malformed(f"a {kind} record of {len(line)} bytes is longer than a log entry", code="record_too_long")
         entry = Entry(seq, self._prev, line, bodies)
         self._prev = hashlib.sha256(line).hexdigest()
-        self._last_time = now
+        self.last_time = now
         self.next_seq = seq + 1
         return Receipt(f"{self.id}/{seq}", self._prev), entry
 

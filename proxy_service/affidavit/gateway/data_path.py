@@ -1,4 +1,4 @@
-"""One call from unverified bytes to released answer: admit, authenticate, read, decide, record, forward, record, release.
+"""One call from unverified bytes to released answer: admit, authenticate, read, decide, record, forward, record, go.
 
 Read this file first. Each step is one object, given at construction; what a step finds out it writes on the call. Two
 things are the product: nothing is sent before `trail.requested` returns, and nothing is released before

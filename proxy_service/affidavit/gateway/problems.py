@@ -80,11 +80,11 @@ def refused(call: Call, error: Malformed | Refused, receipt: Receipt | None) -> 
     denied = call.permit is not None and error.code in _DECIDED
     if not denied:
         status, rpc = STATUS.get(error.code, (400, _INVALID_REQUEST))
-        return _error(call, status, rpc, error.code, str(error), receipt, _more(call, error.code))
+        return _error(call, receipt, status, rpc, code=error.code, message=str(error), **_more(call, error.code))
     rule = call.permit.decision.rule if call.permit is not None and call.permit.decision is not None else None
     text = f"{error} (rule: {rule or 'none allows it'}; record: {receipt.id if receipt else 'none'})"
     if call.method != "tools/call" or call.message is None or receipt is None:
-        return _error(call, 200, DENIED, error.code, text, receipt, {"rule": rule})
+        return _error(call, receipt, 200, DENIED, code=error.code, message=text, rule=rule)
     meta = {"affidavit/record": {"id": receipt.id, "sha256": receipt.sha256}, "affidavit/code": error.code}
     body = tool_error(call.message.id, text, meta, modern=call.era is Era.MODERN)
     return Reply(200, [JSON, _record(receipt)], body)
@@ -92,7 +92,7 @@ def refused(call: Call, error: Malformed | Refused, receipt: Receipt | None) -> 
 
 def unauthenticated(call: Call, error: Unauthenticated, metadata_url: str, receipt: Receipt | None) -> Reply:
     """Answer a request whose credential is missing or was refused (RFC 6750 section 3, RFC 9728 section 5.1)."""
-    reply = _error(call, 401, UNAUTHENTICATED, error.code, f"{error}.".capitalize(), receipt, {})
+    reply = _error(call, receipt, 401, UNAUTHENTICATED, code=error.code, message=_sentence(f"{error}."))
     challenge = f'Bearer resource_metadata="{metadata_url}"'
     if error.code != "missing_token":
         challenge += f', error="invalid_token", error_description="{error.code}"'
@@ -103,7 +103,7 @@ def unauthenticated(call: Call, error: Unauthenticated, metadata_url: str, recei
 def unavailable(call: Call) -> Reply:
     """Answer a call that was not forwarded because no record of it could be made."""
     message = "The evidence store does not take records now, so nothing was done. Try again in a few seconds."
-    reply = _error(call, 503, UNAVAILABLE, "unavailable", message, None, {"retry": True})
+    reply = _error(call, None, 503, UNAVAILABLE, code="unavailable", message=message, retry=True)
     reply.headers.append((b"retry-after", RETRY_AFTER))
     return reply
 
@@ -111,19 +111,19 @@ def unavailable(call: Call) -> Reply:
 def outcome_unknown(call: Call) -> Reply:
     """Answer a call that was forwarded and whose answer is withheld; HTTP 200, so that nothing replays it."""
     message = "The action was sent; its outcome is not recorded yet, so the answer is withheld. Do not send it again."
-    return _error(call, 200, OUTCOME_UNKNOWN, "outcome_unknown", message, None, {"retry": False})
+    return _error(call, None, 200, OUTCOME_UNKNOWN, code="outcome_unknown", message=message, retry=False)
 
 
 def upstream_failed(call: Call, error: UpstreamFailed, receipt: Receipt) -> Reply:
     """Answer a call to which the upstream gave no usable answer; HTTP 200, so that nothing replays it."""
     sure = "Nothing ran." if error.outcome == "unreachable" else "Whether the action ran is not known."
-    text = f"{error}. {sure}".capitalize()
-    return _error(call, 200, UPSTREAM, f"upstream_{error.outcome}", text, receipt, {"outcome": error.outcome})
+    text = _sentence(f"{error}. {sure}")
+    return _error(call, receipt, 200, UPSTREAM, code=f"upstream_{error.outcome}", message=text, outcome=error.outcome)
 
 
 def withheld(call: Call, denied: str, receipt: Receipt) -> Reply:
     """Answer a call whose answer asks of the client what the policy denies."""
-    return _error(call, 200, WITHHELD, "withheld", _withheld(denied), receipt, {"denied": denied})
+    return _error(call, receipt, 200, WITHHELD, code="withheld", message=_withheld(denied), denied=denied)
 
 
 def withheld_event(call: Call, answer: Message, denied: str, receipt: Receipt) -> bytes:
@@ -144,27 +144,20 @@ def broken(incident: str) -> Reply:
     return Reply(500, [JSON], error_response(None, -32603, message, {"code": "internal_error", "incident": incident}))
 
 
-def error_body(
-    call: Call, rpc: int, code: str, message: str, receipt: Receipt | None, data: Mapping[str, Any]
-) -> bytes:
+def _error(
+    call: Call, receipt: Receipt | None, status: int, rpc: int, *, code: str, message: str, **data: Any
+) -> Reply:
     """Return a JSON-RPC error with our code, the call and its record."""
     more: dict[str, Any] = {"code": code, "call": call.id, **data}
+    headers = [JSON]
     if receipt is not None:
         more["record"] = receipt.id
-    return error_response(call.message.id if call.message is not None else None, rpc, message, more)
+        headers.append(_record(receipt))
+    return Reply(status, headers, error_response(call.message.id if call.message else None, rpc, message, more))
 
 
-def _error(
-    call: Call,
-    status: int,
-    rpc: int,
-    code: str,
-    message: str,
-    receipt: Receipt | None,
-    data: Mapping[str, Any],
-) -> Reply:
-    headers = [JSON] if receipt is None else [JSON, _record(receipt)]
-    return Reply(status, headers, error_body(call, rpc, code, message, receipt, data))
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _withheld(denied: str) -> str:

@@ -1,7 +1,7 @@
 """The trail of a call: what happens to it, said in records.
 
-Every method says one thing that happened. Those that are awaited return when the record is durable; the others put it in
-the chain at once and do not wait, because nobody is told anything that rests on them.
+Every method says one thing that happened. Those that are awaited return when the record is durable; the others put it
+in the chain at once and do not wait, because nobody is told anything that rests on them.
 
 Source: evidence-format section 5.
 """

@@ -42,8 +42,8 @@ class EmbeddedFolder:
         """
         if "K_SERVICE" in environment:
             raise Misconfigured(
-                "K_SERVICE is set, so this is Cloud Run: its disk does not outlive the instance, and evidence on it would "
-                "be lost. The embedded data folder is for machines that keep their disk."
+                "K_SERVICE is set, so this is Cloud Run: its disk does not outlive the instance, and evidence on it "
+                "would be lost. The embedded data folder is for machines that keep their disk."
             )
         data = DataFolder.open(root)
         return cls(data, system_clock, RandomPool(os.urandom), Ledger(State(data.state_path, system_clock)))

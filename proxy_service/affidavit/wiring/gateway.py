@@ -68,6 +68,7 @@ class Gateway:
     recorder: Recorder
     path: DataPath
     trail: Trail
+    clock: Clock
     introductions: Introductions
     rejections: Rejections
     upstreams: tuple[Upstream, ...]
@@ -91,17 +92,20 @@ class Gateway:
         return durable
 
     async def _live(self) -> None:
-        said = self.recorder.writer.next_seq
+        writer, quiet = self.recorder.writer, 0.0
         while True:
-            await asyncio.sleep(QUIET)
+            await asyncio.sleep(QUIET - quiet)
             self.introductions.close_idle()
-            if self.recorder.writer.next_seq == said:
+            quiet = (self.clock() - writer.last_time) / SECOND
+            if quiet >= QUIET:
                 self.recorder.add("writer:alive", {"in_flight": self.trail.in_flight})
-            said = self.recorder.writer.next_seq
+                quiet = 0.0
 
     async def _list(self, upstream: Upstream) -> None:
-        while not await self.path.definitions.list_now(upstream):
+        listed = await self.path.definitions.list_now(upstream)
+        while not listed:
             await asyncio.sleep(LIST_RETRY)
+            listed = await self.path.definitions.list_now(upstream)
 
 
 async def open_gateway(configuration: Configuration, ports: Ports, *, loopback: bool, port: int) -> Gateway:
@@ -162,7 +166,7 @@ def _assemble(
         answers=Answers(decisions, definitions, seal),
         server_requests=ServerRequests(reading, trail),
     )
-    return Gateway(recorder, path, trail, introductions, rejections, upstreams, keys)
+    return Gateway(recorder, path, trail, ports.clock, introductions, rejections, upstreams, keys)
 
 
 def _register(configuration: Configuration, ports: Ports) -> Writer:

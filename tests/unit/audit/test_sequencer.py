@@ -434,10 +434,10 @@ def test_a_whole_orderly_life_that_is_delivered_late_is_just_taken(ledger, audit
 def a_fork_of(gateway, **fields):
     """Return a second, validly signed history of the place that comes next."""
     stolen = gateway.writer
-    before = (stolen._prev, stolen.next_seq, stolen._last_time)
+    before = (stolen._prev, stolen.next_seq, stolen.last_time)
     gateway.alive(in_flight=7)
     forged = gateway.lose()
-    stolen._prev, stolen.next_seq, stolen._last_time = before
+    stolen._prev, stolen.next_seq, stolen.last_time = before
     return forged
 
 

@@ -7,13 +7,14 @@ import itertools
 
 import orjson
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from affidavit.errors import OutcomeUnknown, Unavailable
 from affidavit.evidence import recorder as recorder_module
 from affidavit.evidence.recorder import Recorder
 from affidavit.evidence.segment import parse_segment
 from affidavit.evidence.stored import sha256_hex, unpack
 from affidavit.evidence.writer import Writer
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fakes.bus import MemoryBus
 
 

@@ -12,9 +12,14 @@ from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSI
 
 from affidavit.errors import Refused
 from affidavit.mcp.eras import (
+    HEADER_MISMATCH,
+    INVALID_PARAMS,
     LEGACY_VERSIONS,
+    METHOD_NOT_FOUND,
+    MISSING_CAPABILITY,
     MODERN_ERRORS,
     MODERN_VERSIONS,
+    UNSUPPORTED_VERSION,
     VERSION_KEY,
     Era,
     client_info,
@@ -47,6 +52,18 @@ def test_the_versions_are_those_of_the_sdk():
     assert MODERN_VERSIONS == MODERN_PROTOCOL_VERSIONS
 
 
+def test_the_error_codes_are_those_of_the_specification():
+    """MCP 2026-07-28 "Error Codes"; mcp_types.jsonrpc."""
+    assert {code: code for code in MODERN_ERRORS} == {
+        mcp_types.INVALID_PARAMS: INVALID_PARAMS,
+        mcp_types.METHOD_NOT_FOUND: METHOD_NOT_FOUND,
+        mcp_types.HEADER_MISMATCH: HEADER_MISMATCH,
+        mcp_types.MISSING_REQUIRED_CLIENT_CAPABILITY: MISSING_CAPABILITY,
+        mcp_types.UNSUPPORTED_PROTOCOL_VERSION: UNSUPPORTED_VERSION,
+    }
+    assert {-32602, -32601, -32020, -32021, -32022} == MODERN_ERRORS
+
+
 def test_a_version_in_meta_makes_a_request_modern():
     assert era_of(request(meta={VERSION_KEY: MODERN}), MODERN) == (Era.MODERN, "mcp/2026-07-28")
 
@@ -60,6 +77,7 @@ def test_initialize_is_legacy_and_of_the_version_that_it_offers():
 @pytest.mark.parametrize("version", [None, 7, {"x": 1}])
 def test_initialize_without_a_version_is_of_the_oldest(version):
     assert era_of(request("initialize", protocolVersion=version), None) == (Era.LEGACY, "mcp/2025-03-26")
+    assert era_of(read(id=1, method="initialize"), None) == (Era.LEGACY, "mcp/2025-03-26")
 
 
 @pytest.mark.parametrize("version", LEGACY_VERSIONS)
@@ -183,6 +201,7 @@ def test_a_client_says_who_it_is_in_initialize_or_in_meta():
 @pytest.mark.parametrize("info", [None, 1, "x", [], {"name": 1, "version": None}, {}])
 def test_what_a_client_says_of_itself_is_text_or_nothing(info):
     assert client_info(request(meta={"io.modelcontextprotocol/clientInfo": info})) == (None, None)
+    assert client_info(read(method="notifications/initialized")) == (None, None)
 
 
 def test_what_a_client_says_of_itself_is_bounded():
