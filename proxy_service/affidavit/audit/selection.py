@@ -25,7 +25,7 @@ QUIET_WAITS: Micros = 5 * MINUTE
 class _Plan:
     """What of one chain goes into this commit."""
 
-    gaps: list[Hole] = field(default_factory=list)
+    gap: Hole | None = None
     taken: list[CheckedSegment] = field(default_factory=list)
     lost: bool = False
     listed: bool = False
@@ -70,14 +70,21 @@ class Selection:
         return False
 
     def _plan(self, chain: Chain, batch: Batch, plan: _Plan) -> None:
+        """Take what follows one another, over a hole only where the chain stands before it.
+
+        A statement comes before all segments of its commit: one about a hole further on would not be about the next
+        place of the chain for whoever reads in order. So that one is stated by the next commit, made at once.
+        """
         seq, last = chain.next_seq, chain.last
         while (found := self._next(chain, seq, batch.time, plan)) is not None:
+            if found.first_seq > seq and plan.taken:
+                break
             if not batch.has_room(found) and not self._looks_lost(chain, batch.time, plan):
                 break
             if found.first_seq == seq and not self._follows(chain, found, last):
                 break
             if found.first_seq > seq:
-                plan.gaps.append((seq, found.first_seq - 1))
+                plan.gap = seq, found.first_seq - 1
             batch.take(found)
             plan.taken.append(found)
             seq, last = found.next_seq, found.last
@@ -155,13 +162,13 @@ class Selection:
             )
         if plan.lost:
             say("log:writer_lost", about=chain.writer, **{"from": chain.next_seq})
-        for first, last in plan.gaps:
-            say("log:gap", about=chain.writer, **{"from": first, "to": last})
+        if plan.gap is not None:
+            say("log:gap", about=chain.writer, **{"from": plan.gap[0], "to": plan.gap[1]})
         for one in plan.taken if chain.lost or plan.lost else ():
             say("log:late", about=chain.writer, **{"from": one.first_seq, "to": one.next_seq - 1})
 
     def _move(self, chain: Chain, batch: Batch, plan: _Plan) -> None:
-        stated = plan.lost or bool(plan.gaps) or not chain.admitted or (chain.lost and bool(plan.taken))
+        stated = plan.lost or plan.gap is not None or not chain.admitted or (chain.lost and bool(plan.taken))
         waited = any(not one.quiet or batch.time - one.first_time >= QUIET_WAITS for one in plan.taken)
         batch.worthwhile = batch.worthwhile or stated or waited
         if chain.lost or plan.lost or plan.taken[-1].closes:

@@ -242,7 +242,8 @@ def test_a_hole_before_the_first_record_is_a_hole(ledger, audited):
     assert audited().chains[gateway.id].holes == set()
 
 
-def test_two_holes_are_stated_at_once(ledger, audited):
+def test_each_hole_is_stated_where_the_chain_stands_before_it(ledger, audited):
+    """A statement comes before all segments of its commit, so each hole has a commit of its own, made at once."""
     gateway = opened(ledger)
     gateway.flush()
     for _ in range(2):
@@ -253,7 +254,9 @@ def test_two_holes_are_stated_at_once(ledger, audited):
     ledger.advance(11 * MINUTE)
     ledger.sequence()
 
-    assert [(one["from"], one["to"]) for one in audited().said("log:gap")] == [(1, 1), (4, 4)]
+    audit = audited()
+    assert [(one["from"], one["to"]) for one in audit.said("log:gap")] == [(1, 1), (4, 4)]
+    assert len({commit["time"] for commit in audit.commits}) == 1
 
 
 def test_a_segment_is_there_only_when_its_bodies_are(ledger, audited):
