@@ -12,7 +12,7 @@ from affidavit.clock import MINUTE, SECOND, format_time
 from affidavit.evidence.names import segment_name
 from affidavit.evidence.ports import EvidenceObject
 from affidavit.evidence.stored import sha256_hex, unpack
-from fakes.ledger import RETENTION, busy_hour, records
+from fakes.ledger import RETENTION, STEP, busy_hour, records
 from interop.tessera_fsck import fsck
 
 HOUR = 60 * MINUTE
@@ -130,16 +130,16 @@ def with_a_hole(ledger):
     gateway.alive()
     gateway.alive()
     lost = gateway.lose()
+    after = ledger.now + STEP
     gateway.introduce()
-    after = ledger.now
     gateway.flush()
     return gateway, lost, after
 
 
 def test_nothing_is_taken_over_a_hole_for_ten_minutes(ledger, audited):
-    with_a_hole(ledger)
+    _, _, after = with_a_hole(ledger)
     ledger.sequence()
-    ledger.advance(9 * MINUTE)
+    ledger.now = after + 10 * MINUTE - 1
     ledger.sequence()
 
     assert audited().kinds() == ["log:retention", "log:writer_admitted", "writer:opened"]
@@ -376,6 +376,36 @@ def test_nothing_follows_a_closed_writer(ledger, audited, caplog):
     assert "it follows writer:closed" in caplog.text
 
 
+@pytest.mark.parametrize("restart", [False, True])
+def test_nothing_follows_a_writer_whose_whole_life_is_in_the_log(ledger, audited, restart):
+    gateway = opened(ledger)
+    gateway.close()
+    ledger.sequence()
+    gateway.call()
+    news = [one.name for one in gateway.flush()]
+    if restart:
+        ledger.sequencer = ledger.new_sequencer()
+    ledger.sequencer.run(ledger.now, news)
+    ledger.sequence()
+
+    assert audited().kinds()[-1] == "writer:closed"
+
+
+def test_what_is_late_does_not_make_a_writer_older(ledger, audited):
+    gateway, lost, after = with_a_hole(ledger)
+    ledger.now = after + 20 * MINUTE
+    gateway.call()
+    gateway.flush()
+    ledger.sequence()
+    ledger.deliver(lost)
+    ledger.sequence()
+    ledger.now = after + 35 * MINUTE
+    ledger.sequence()
+
+    assert audited().said("log:late")
+    assert not audited().said("log:writer_lost")
+
+
 def test_a_living_writer_is_not_lost_because_the_sequencer_paused(ledger, audited):
     gateway = opened(ledger)
     gateway.flush()
@@ -427,6 +457,31 @@ def test_a_whole_orderly_life_that_is_delivered_late_is_just_taken(ledger, audit
     gateway.close()
     ledger.advance(48 * HOUR)
     ledger.sequence()
+
+    assert not audited().said("log:writer_lost")
+
+
+def test_what_follows_a_closed_writer_does_not_make_it_lost(ledger, audited):
+    gateway = opened(ledger)
+    gateway.close()
+    gateway.alive()
+    gateway.flush()
+    ledger.advance(HOUR)
+    ledger.sequence()
+
+    assert not audited().said("log:writer_lost")
+
+
+def test_before_a_writer_is_stated_lost_everything_is_looked_for(ledger, audited):
+    """Somebody else stored what it said last, and no news told."""
+    gateway = opened(ledger)
+    gateway.flush()
+    ledger.sequencer.run(ledger.now, [])
+    ledger.advance(31 * MINUTE)
+    gateway.call()
+    gateway.flush()
+    ledger.sequencer._state.swept = ledger.now
+    ledger.sequencer.run(ledger.now, [])
 
     assert not audited().said("log:writer_lost")
 
@@ -497,6 +552,52 @@ def test_a_second_history_of_a_committed_place_is_never_taken(ledger, audited, c
 
     assert audited().chains[gateway.id].next_seq == 5
     assert "its places in the chain are taken" in caplog.text
+
+
+def test_nothing_is_taken_past_a_fork_however_long_it_waits(ledger, audited):
+    """From there on the log vouches for nothing of that writer; a new process is a new writer."""
+    gateway = opened(ledger)
+    gateway.flush()
+    ledger.deliver(a_fork_of(gateway))
+    for _ in range(3):
+        gateway.call()
+        gateway.flush()
+    ledger.advance(11 * MINUTE)
+    ledger.sequence()
+    ledger.sequencer = ledger.new_sequencer()
+    ledger.sequence()
+
+    assert audited().chains[gateway.id].next_seq == 1
+    assert not audited().said("log:gap")
+
+
+def test_a_writer_that_begins_with_a_fork_is_never_admitted(ledger, audited):
+    gateway = ledger.writer()
+    ledger.deliver(a_fork_of(gateway))
+    gateway.open()
+    gateway.flush()
+    ledger.sequence()
+    ledger.advance(HOUR)
+    ledger.sequence()
+
+    assert audited().kinds() == ["log:retention"]
+
+
+def test_of_a_lost_writer_too_only_what_follows_is_taken(ledger, audited, caplog):
+    """After a restart the hash of its last record is not at hand, but its last segment is."""
+    gateway = opened(ledger)
+    gateway.flush()
+    ledger.sequence()
+    ledger.advance(31 * MINUTE)
+    ledger.sequence()
+    gateway.writer._prev = "ab" * 32
+    gateway.call()
+    gateway.flush()
+    ledger.sequencer = ledger.new_sequencer()
+    ledger.sequence()
+
+    assert audited().chains[gateway.id].next_seq == 1
+    assert "does not follow what is stored" in caplog.text
 
 
 def test_a_segment_that_follows_another_history_is_not_taken(ledger, audited, caplog):
@@ -575,10 +676,12 @@ def test_whoever_is_not_admitted_does_not_speak_in_the_log(ledger, audited, capl
     assert stranger.id in caplog.text
 
 
-def test_a_writer_of_another_log_is_not_admitted(ledger, audited):
-    registration = ledger.writer(register=False).registration
-    other = registration.data.replace(b"gateway.example.com/audit", b"gateway.example.com/other")
-    ledger.stores.evidence.create({registration.name: other})
+def test_a_writer_of_another_log_is_not_admitted(ledger, audited, monkeypatch):
+    monkeypatch.setattr("fakes.ledger.ORIGIN", "gateway.example.com/other")
+    stranger = ledger.writer(register=False)
+    stranger.open()
+    objects = [stranger.registration, *stranger.seal()]
+    ledger.stores.evidence.create({one.name: one.data for one in objects})
     ledger.sequence()
 
     assert audited().chains == {}
@@ -677,6 +780,53 @@ def test_no_gap_is_stated_because_news_came_in_another_order(ledger, audited):
     assert audited().kinds().count("call:requested") == 2
 
 
+def test_a_registration_without_records_is_not_looked_at_again_and_again(ledger, monkeypatch):
+    ledger.writer()
+    ledger.sequencer.run(ledger.now, [])
+    ledger.advance(31 * MINUTE)
+    ledger.sequencer.run(ledger.now, [])
+    ledger.advance(30 * SECOND)
+    listed = []
+    monkeypatch.setattr(type(ledger.stores.evidence), "names", lambda _, *where: listed.append(where) or iter(()))
+    ledger.sequencer.run(ledger.now, [])
+
+    assert listed == []
+
+
+def test_what_waits_and_how_long_is_known_after_a_restart_too(ledger):
+    gateway = opened(ledger)
+    gateway.flush()
+    ledger.sequence()
+    gateway.alive()
+    alive_at = ledger.now
+    ledger.sequencer = ledger.new_sequencer()
+    ledger.advance(30 * MINUTE)
+    ledger.sequence()
+    assert ledger.sequencer.oldest_waiting is None
+
+    gateway, _, after = with_a_hole(ledger)
+    ledger.sequence()
+    assert ledger.sequencer.oldest_waiting == after > alive_at
+
+
+def test_what_waits_does_not_fill_the_memory(ledger, monkeypatch):
+    monkeypatch.setattr(chains, "MAX_WAITING", 4)
+    gateway = opened(ledger)
+    gateway.flush()
+    gateway.call()
+    gateway.lose()
+    for _ in range(6):
+        gateway.call()
+        gateway.flush()
+    ledger.sequencer.run(ledger.now, [])
+    for _ in range(6):
+        gateway.call()
+        ledger.sequencer.run(ledger.now, [one.name for one in gateway.flush()])
+
+    (chain,) = ledger.sequencer._state.known.in_order()
+    assert 0 < len(chain.waiting) <= 4
+
+
 def test_commits_are_bounded_and_the_rest_follows_at_once(ledger, audited, monkeypatch):
     monkeypatch.setattr(batch, "MAX_LEAVES", 20)
     gateway, other = opened(ledger), opened(ledger)
@@ -753,7 +903,7 @@ def test_after_a_pause_a_commit_is_as_long_as_it_takes_to_show_that_a_writer_liv
     assert len(audit.commits) > 2
 
 
-def test_after_a_restart_far_back_holes_and_losses_are_still_known(ledger, audited, monkeypatch):
+def test_after_a_restart_far_back_holes_and_losses_are_still_known(ledger, audited, monkeypatch, caplog):
     monkeypatch.setattr(known, "WALK", 3)
     gateway, lost, _ = with_a_hole(ledger)
     dead = opened(ledger)
@@ -773,7 +923,8 @@ def test_after_a_restart_far_back_holes_and_losses_are_still_known(ledger, audit
     ledger.sequencer = ledger.new_sequencer()
     newcomer = opened(ledger)
     newcomer.flush()
-    ledger.sequence()
+    ledger.sequencer.run(ledger.now)
+    ledger.sequencer.run(ledger.now, [one.name for one in lost])
     assert newcomer.id in audited().chains, "a new writer does not wait until all was read"
     for _ in range(20):
         ledger.advance(10 * SECOND)
@@ -781,5 +932,6 @@ def test_after_a_restart_far_back_holes_and_losses_are_still_known(ledger, audit
 
     audit = audited()
     assert late
+    assert "is not taken" not in caplog.text
     assert audit.chains[gateway.id].holes == set()
     assert audit.chains[dead.id].next_seq == 3
