@@ -105,7 +105,7 @@ class Directory:
 def attribute(issuer: Issuer, credential: Credential, directory: Directory) -> Principal:
     """Return the principal of a verified token."""
     claims = believed(credential.claims)
-    email = verified_email(claims)
+    email = _email(claims)
     attribution, person, groups = _who(issuer, claims, email, directory)
     return Principal(
         issuer=issuer.issuer,
@@ -120,13 +120,13 @@ def attribute(issuer: Issuer, credential: Credential, directory: Directory) -> P
     )
 
 
-def verified_email(claims: Mapping[str, Any]) -> str | None:
-    """Return the address that the issuer vouches for, in lower case.
+def _email(claims: Mapping[str, Any]) -> str | None:
+    """Return the address in believed claims, in lower case.
 
     One that is not ASCII is none: letters that look alike, or become alike in lower case, must not name a person.
     """
     email = claims.get("email")
-    if claims.get("email_verified") is not True or not isinstance(email, str) or not email.isascii():
+    if not isinstance(email, str) or not email.isascii():
         return None
     return email.lower() if _ADDRESS.fullmatch(email) else None
 

@@ -290,7 +290,9 @@ async def test_a_fetch_that_hangs_ends_at_its_deadline(monkeypatch):
     async def adopt(name: str, keys: KeySet) -> None:
         raise AssertionError(name)
 
-    assert not await IssuerKeys("laptop", fetch=hang, adopt=adopt, clock=StillClock()).refresh()
+    keys = IssuerKeys("laptop", fetch=hang, adopt=adopt, clock=StillClock())
+
+    assert not await asyncio.wait_for(keys.refresh(), timeout=30)
 
 
 # The fake that later tests rely on.

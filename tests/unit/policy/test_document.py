@@ -167,10 +167,18 @@ LINES = [
     ("https://gateway.example.com", "https://:80", "3: public_url: 'https://:80' is not a URL"),
     ("https://gateway.example.com", "https://a:99999", "3: public_url: "),
     ("https://gateway.example.com", '"https://[::1"', "3: public_url: "),
+    ("./jwks.json", '"a\\0b"', "7: issuers[0].jwks_file: "),
+    ("./jwks.json", "/", "7: issuers[0].jwks_file: '/' names no file"),
+    ("kind: mcp", "kind: mcp\n    timeout: 99999d", "19: upstreams[0].timeout: '99999d' is not a duration"),
     ("name: laptop", "name: Laptop", "5: issuers[0].name: 'Laptop' is not a name"),
     ("    issuer: https://issuer.test\n", "", "5: issuers[0].issuer: this is missing"),
     ("jwks_file: ./jwks.json", "jwks_fiel: x", "7: issuers[0].jwks_fiel: unknown key (did you mean 'jwks_file'?)"),
     ("    jwks_file: ./jwks.json\n", "", "5: issuers[0]: its keys are missing"),
+    (
+        "jwks_file: ./jwks.json",
+        "jwks_file: x\n    jwks_uri: https://x.test",
+        "7: issuers[0].jwks_file: either",
+    ),
     ("jwks_file: ./jwks.json", "jwks_uri: http://issuer.test/jwks", "7: issuers[0].jwks_uri: 'http://issuer.test/jw"),
     ("attribution: person", "attribution: persn", "8: issuers[0].attribution: must be 'person', 'google', 'ci-person'"),
     ("attribution: person", "attribution: delegated", "8: issuers[0].attribution: 'delegated' is not supported yet"),
@@ -384,6 +392,46 @@ def test_words_are_words(word):
 @pytest.mark.parametrize("number", ["010", "1_0", "1.5", "0x10", "0o10", "1e3", "+1", ".5", ".inf", ".nan", "9" * 30])
 def test_a_number_that_reads_in_two_ways_is_no_number(number):
     assert wrong(changed("583231", number)) == ["11: people[0].github_id: must be a whole number"]
+
+
+def test_a_secret_that_is_empty_is_none():
+    with pytest.raises(Misconfigured):
+        HeaderCredential(name="X", file=Path("/run/token"), prefix="key=").value(b"\n")
+
+
+@pytest.mark.parametrize(
+    "url", ["http://localhost:8080", "http://127.0.0.1:8080", "http://[::1]:8080", "https://a.test"]
+)
+def test_this_machine_needs_no_https(url):
+    assert read(changed("https://gateway.example.com", url + "/")).public_url == url
+
+
+def test_a_section_without_entries_is_refused_where_one_is_needed():
+    text = "version: 1\norigin: x\npublic_url: https://x.test\nissuers: []\nupstreams: []\n"
+
+    assert wrong(text) == ["4: issuers: there must be at least one", "5: upstreams: there must be at least one"]
+
+
+def test_gitlab_jobs_are_not_told_apart_yet():
+    text = changed(
+        "https://issuer.test", "https://gitlab.com", changed("attribution: person", "attribution: ci-person")
+    )
+
+    assert wrong(text) == ["8: issuers[0].attribution: ci-person for GitLab is not supported yet: sponsored is"]
+
+
+@pytest.mark.parametrize("number", ["010", "1.5", "0x10", "0o10", "1e3", "7", ".inf"])
+def test_a_number_to_yaml_is_no_text(number):
+    """YAML 1.2.2 section 10.3.2: a reader of the file might take it for either."""
+    (problem,) = wrong(changed("[dba]", f"[{number}]"))
+
+    assert problem.startswith("12: people[0].groups[0]: must be a text")
+
+
+def test_an_empty_value_is_one_error_on_the_line_of_its_key():
+    assert wrong(changed("gateway.example.com/audit", "")) == [
+        "2: origin: this is empty: give a value, or leave the key out"
+    ]
 
 
 @given(text=st.text(st.characters(codec="utf-8"), max_size=80))
