@@ -9,6 +9,7 @@ Source: mcp "Duties" (`tools/list`, SSE, sampling and its like, `_meta`).
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 from affidavit.errors import Malformed
@@ -17,6 +18,7 @@ from affidavit.gateway.call import Call, Released
 from affidavit.gateway.decisions import Decisions
 from affidavit.gateway.definitions import Definitions
 from affidavit.gateway.forward import EVENT_STREAM, OK, Answer, Head, UpstreamFailed
+from affidavit.gateway.trail import MAX_EVENT_ID
 from affidavit.mcp.calls import server_requests
 from affidavit.mcp.definitions import filtered
 from affidavit.mcp.eras import Era
@@ -31,6 +33,7 @@ Headers = list[tuple[bytes, bytes]]
 
 _REFUSED_CREDENTIAL = (401, 407)
 _REDIRECTS, _CLIENT_ERRORS = 300, 400
+_STATUSES = range(200, 600)  # of an answer (RFC 9110 section 15); 1xx come before one
 
 
 class Answers:
@@ -68,6 +71,8 @@ class Answers:
             raise UpstreamFailed("the upstream refused the gateway's own credential", outcome="failed")
         if _REDIRECTS <= head.status < _CLIENT_ERRORS:
             raise UpstreamFailed("the upstream answered with a redirect, which is not followed", outcome="failed")
+        if head.status not in _STATUSES:
+            raise UpstreamFailed("the upstream's answer has a status that no answer has", outcome="failed")
         if not came or head.content_type != JSON:
             if came and head.status == OK:
                 raise UpstreamFailed("the upstream's answer is neither JSON nor a stream of events", outcome="failed")
@@ -97,8 +102,9 @@ class Answers:
     async def _event(self, call: Call, event: RawEvent) -> Released:
         call.resumable = call.resumable or event.id is not None
         if not event.data:
-            return Released(b"", b"", JSON, event=event)
-        return await self._message(call, event.data, parse_message(event.data), event)
+            return Released(event.raw, event.raw, EVENT_STREAM, event=event)
+        released = await self._message(call, event.data, parse_message(event.data), event)
+        return released if _is_plain(event) else _with_its_frame(released, event)
 
     async def _message(self, call: Call, came: bytes, message: Message, event: RawEvent | None) -> Released:
         for method in server_requests(message):
@@ -116,10 +122,29 @@ class Answers:
 
     async def _listing(self, call: Call, message: Message) -> dict[str, Any]:
         tools = (message.result or {}).get("tools")
-        if type(tools) is list and call.upstream is not None:
-            await self._definitions.observe(call.upstream, tools)
-        return filtered(message.value, lambda tool: self._decisions.lists(call, tool))
+        upstream = call.upstream
+        if type(tools) is not list or upstream is None:
+            return message.value
+        await self._definitions.observe(upstream, tools)
+        return filtered(
+            message.value, lambda tool: self._definitions.stands(upstream, tool) and self._decisions.lists(call, tool)
+        )
 
     def _notice(self, call: Call, message: Message) -> None:
         if message.method == "notifications/tools/list_changed" and call.upstream is not None:
             self._definitions.refresh(call.upstream)
+
+
+def _is_plain(event: RawEvent) -> bool:
+    """Tell whether an event's frame says nothing beside its data but an id that is on record anyway."""
+    if event.name not in (None, "message") or event.retry is not None or len(event.id or "") > MAX_EVENT_ID:
+        return False
+    said = [line for line in event.raw.splitlines() if line and not line.startswith(b"data:")]
+    once = (event.name is not None) + (event.id is not None)  # a second one would be said and not meant
+    return len(said) == once and all(line.startswith((b"event:", b"id:")) for line in said)
+
+
+def _with_its_frame(released: Released, event: RawEvent) -> Released:
+    """Return an event whose frame says something: then that is on record, too."""
+    went = event.raw if released.went is released.came else released.went
+    return replace(released, came=event.raw, went=went, media_type=EVENT_STREAM)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +22,7 @@ from affidavit.gateway.upstreams import Upstream
 from affidavit.mcp.definitions import definition_digest
 
 FIRST_LISTING = 5.0  # seconds that a call waits for the gateway's own first look at the tools
+MAX_NAME = 2048  # characters of a tool's name; a call of a longer one is refused
 LIST_AGAIN = 10.0  # seconds between looks for a tool that nobody has listed
 
 _diagnostics = logging.getLogger("affidavit.definitions")
@@ -31,7 +32,8 @@ List = Callable[[Upstream], Awaitable[list[dict[str, Any]] | None]]
 @dataclass(slots=True)
 class _Shown:
     digests: dict[str, str] = field(default_factory=dict)
-    doubtful: set[str] = field(default_factory=set)
+    doubtful: set[str] = field(default_factory=set)  # the digest is not the one that stands
+    untold: set[str] = field(default_factory=set)  # what was shown has no digest, or was shown in two ways at once
     listing: asyncio.Task[bool] | None = None
     last: float = float("-inf")
 
@@ -52,13 +54,19 @@ class Definitions:
         """Put the digest of the called tool's definition on the call.
 
         Raises:
-            Refused: The definition is not the one that stands.
+            Refused: The definition is not the one that stands, or none that anybody could agree to.
         """
         if call.method != "tools/call" or call.upstream is None or call.target is None:
             return
         shown = self._shown[call.upstream.name]
         if call.target not in shown.digests:
             await self._look_again(call.upstream, shown)
+        if call.target in shown.untold:
+            raise Refused(
+                f"The upstream shows no definition of {call.target} that could be put on record, or two at once; calls "
+                "wait until it shows one.",
+                code="bad_definition",
+            )
         call.definition_digest = shown.digests.get(call.target)
         if call.target in shown.doubtful:
             if await self._ledger.standing(call.upstream.name, call.target) != call.definition_digest:
@@ -81,22 +89,35 @@ class Definitions:
         return await self.refresh(upstream)
 
     async def observe(self, upstream: Upstream, tools: Iterable[Any]) -> None:
-        """Take note of definitions as they pass; each is said once."""
+        """Take note of the definitions of one listing as they pass; each is said once."""
         shown = self._shown[upstream.name]
+        told: dict[str, str | None] = {}
         for tool in tools:
-            try:
-                canonical, digest = definition_digest(tool)
-            except Malformed as error:
-                _diagnostics.warning("upstream %s: a tool definition cannot be named: %s", upstream.name, error)
+            name = tool.get("name") if type(tool) is dict else None
+            if type(name) is not str or len(name) > MAX_NAME:  # no call can be of it
                 continue
-            name = tool["name"]
-            if shown.digests.get(name) != digest:
-                shown.digests[name] = digest
-                shown.doubtful.add(name)  # until the ledger has said that it stands
-                if (upstream.name, name, digest) not in self._recorded:
-                    self._record(upstream, name, digest, canonical)
-                if await self._ledger.see(upstream.name, name, digest, canonical) == digest:
-                    shown.doubtful.discard(name)
+            canonical, digest = _named(upstream, tool)
+            if digest is None or told.setdefault(name, digest) != digest:
+                told[name] = None
+                continue
+            if shown.digests.get(name) != digest or name in shown.doubtful:
+                await self._see(upstream, name, digest, canonical)
+        shown.untold -= told.keys()
+        shown.untold |= {name for name, digest in told.items() if digest is None}
+
+    def stands(self, upstream: Upstream, target: str) -> bool:
+        """Tell whether the definition that was last shown is the one that stands; a tool with another is not listed."""
+        shown = self._shown[upstream.name]
+        return target not in shown.doubtful and target not in shown.untold
+
+    async def _see(self, upstream: Upstream, name: str, digest: str, canonical: bytes) -> None:
+        shown = self._shown[upstream.name]
+        shown.digests[name] = digest
+        shown.doubtful.add(name)  # until the ledger has said that it stands
+        if (upstream.name, name, digest) not in self._recorded:
+            self._record(upstream, name, digest, canonical)
+        if await self._ledger.see(upstream.name, name, digest, canonical) == digest:
+            shown.doubtful.discard(name)
 
     def _record(self, upstream: Upstream, name: str, digest: str, canonical: bytes) -> None:
         self._recorded.add((upstream.name, name, digest))
@@ -127,3 +148,11 @@ class Definitions:
             return False
         await self.observe(upstream, tools)
         return True
+
+
+def _named(upstream: Upstream, tool: Mapping[str, Any]) -> tuple[bytes, str | None]:
+    try:
+        return definition_digest(tool)
+    except Malformed as error:
+        _diagnostics.warning("upstream %s: a tool definition cannot be named: %.300s", upstream.name, error)
+        return b"", None

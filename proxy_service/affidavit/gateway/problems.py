@@ -50,7 +50,7 @@ FORBIDDEN = -31008
 
 _PARSE_ERROR, _INVALID_REQUEST = -32700, -32600  # JSON-RPC 2.0 section 5.1
 _HEADER_MISMATCH, _UNSUPPORTED_VERSION = -32020, -32022  # MCP 2026-07-28
-_DECIDED = frozenset({"denied", "definition_changed"})
+_DECIDED = frozenset({"denied", "definition_changed", "bad_definition"})
 
 # code → (HTTP status, JSON-RPC code); what is not listed is a request that is invalid
 STATUS: Mapping[str, tuple[int, int]] = {
