@@ -13,7 +13,6 @@ from affidavit.mcp.jcs import canonical
 from affidavit.mcp.jsonrpc import Message
 
 ELICITATION = "elicitation/create"
-SERVER_REQUESTS = frozenset({"sampling/createMessage", ELICITATION, "roots/list"})
 URL_ELICITATION_REQUIRED = -32042  # MCP 2025-11-25: an error that asks the client to send a person somewhere
 # What a retry adds to its request (MCP 2026-07-28 "Multi Round-Trip Requests").
 RETRY_MEMBERS = frozenset({"requestState", "inputResponses"})

@@ -11,10 +11,7 @@ from typing import Any
 import orjson
 import rfc8785
 
-from affidavit.mcp.strict_json import Unrounded
-
-MAX_EXACT = 2**53 - 1  # RFC 8785 section 3.2.2.3, by way of I-JSON
-
+# Integers up to 2^53-1 (RFC 8785 section 3.2.2.3, by way of I-JSON).
 _EXACT = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
 # Where orjson and RFC 8785 may part: how a float is spelled, and the order of keys with characters beyond 16 bits. Text
 # inside a string that looks like a float costs time, nothing else.
@@ -45,6 +42,4 @@ def _nearest(value: Any) -> Any:
         return {key: _nearest(member) for key, member in value.items()}
     if kind is list:
         return [_nearest(member) for member in value]
-    if kind is Unrounded or (kind is int and not -MAX_EXACT <= value <= MAX_EXACT):
-        return float(value)
-    return value
+    return float(value) if kind is int else value  # an `Unrounded` is its double already

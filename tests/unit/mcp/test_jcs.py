@@ -10,10 +10,11 @@ import rfc8785
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from affidavit.mcp.jcs import MAX_EXACT, canonical, canonical_nearest
+from affidavit.mcp.jcs import canonical, canonical_nearest
 from affidavit.mcp.strict_json import parse_json, print_json
 from fakes.json_values import scalars, texts, values, values_of
 
+MAX_EXACT = 2**53 - 1
 safe = st.integers(-MAX_EXACT, MAX_EXACT)
 carried = values_of(st.none() | st.booleans() | safe | st.floats(allow_nan=False, allow_infinity=False) | texts)
 

@@ -152,6 +152,19 @@ def test_a_member_in_another_case_is_refused_because_some_readers_take_it_for_th
     assert refused(body).code == "ambiguous_key"
 
 
+@pytest.mark.parametrize("member", ["jsonrpc", "id", "method", "params", "result", "error"])
+def test_no_member_of_a_message_has_another_spelling(member):
+    assert refused(message(id=1, method="ping", **{member.title(): 1})).code == "ambiguous_key"
+
+
+@pytest.mark.parametrize(
+    "member",
+    ["_meta", "name", "arguments", "uri", "ref", "taskId", "requestState", "inputResponses", "protocolVersion"],
+)
+def test_no_member_that_a_decision_or_a_record_looks_at_has_another_spelling(member):
+    assert refused(message(id=1, method="x/y", params={member.upper(): 1})).code == "ambiguous_key"
+
+
 def test_unknown_members_pass():
     body = message(id=1, method="x/y", params={"nameOf": 1, "cursor": "a", "Level": 2}, extra=True)
 
@@ -190,6 +203,7 @@ def test_a_tool_error_is_a_result_that_a_model_reads(modern):
     assert result.is_error
     assert result.content[0].text == "denied"
     assert result.meta == {"affidavit/code": "denied"}
+    assert read["result"]["content"] == [{"type": "text", "text": "denied"}]
     assert ("resultType" in read["result"]) is modern
     assert read["result"].get("resultType", "complete") == "complete"
 

@@ -116,6 +116,7 @@ def test_a_header_that_stands_twice_is_refused_because_readers_take_the_first_or
 def test_lists_may_come_in_several_lines():
     """RFC 9110 section 5.3."""
     assert to_upstream([(b"accept", b"a/b"), (b"accept", b"c/d")]) == {"accept": "a/b, c/d"}
+    assert to_upstream([(b"tracestate", b"a=1"), (b"tracestate", b"b=2")]) == {"tracestate": "a=1, b=2"}
 
 
 def test_blanks_around_a_value_are_no_part_of_it():
@@ -206,6 +207,16 @@ def test_a_missing_or_contradicting_header_is_refused(given):
     assert code_of(compare_with_body, call(name="sql.query"), given) == "header_mismatch"
 
 
+@pytest.mark.parametrize(
+    ("method", "params"),
+    [("tools/call", {"name": "x"}), ("prompts/get", {"name": "x"}), ("resources/read", {"uri": "x"})],
+)
+@pytest.mark.parametrize("said", [None, "y"])
+def test_each_method_that_names_something_says_it_in_its_header(method, params, said):
+    """MCP 2026-07-28 "Standard Request Headers"."""
+    assert code_of(compare_with_body, call(method, **params), headers(method, said)) == "header_mismatch"
+
+
 def test_a_name_in_base64_means_the_name():
     compare_with_body(call(name="größe"), headers(name="=?base64?Z3LDtsOfZQ==?="))
     compare_with_body(call(name="=?base64?literal?="), headers(name="=?base64?PT9iYXNlNjQ/bGl0ZXJhbD89?="))
@@ -218,12 +229,13 @@ def test_a_call_that_names_nothing_is_the_upstreams_to_refuse_and_has_no_name_in
     assert code_of(compare_with_body, call(**params), headers(name="5")) == "header_mismatch"
 
 
-def test_a_task_is_compared_if_its_header_is_there():
+@pytest.mark.parametrize("method", ["tasks/get", "tasks/update", "tasks/cancel"])
+def test_a_task_is_compared_if_its_header_is_there(method):
     """SEP-2663 "Streamable HTTP: Routing Headers"."""
-    compare_with_body(call("tasks/get", taskId="t1"), headers("tasks/get"))
-    compare_with_body(call("tasks/get", taskId="t1"), headers("tasks/get", "t1"))
+    compare_with_body(call(method, taskId="t1"), headers(method))
+    compare_with_body(call(method, taskId="t1"), headers(method, "t1"))
 
-    assert code_of(compare_with_body, call("tasks/get", taskId="t1"), headers("tasks/get", "t2")) == "header_mismatch"
+    assert code_of(compare_with_body, call(method, taskId="t1"), headers(method, "t2")) == "header_mismatch"
 
 
 def test_a_notification_may_have_headers_and_then_they_are_true():
