@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import ipaddress
 import logging
 import signal
@@ -23,6 +24,7 @@ from affidavit.serve.supervisor import Supervisor
 from affidavit.wiring.embedded import EmbeddedFolder
 from affidavit.wiring.gateway import Gateway, open_gateway
 
+COLLECT_AFTER = 20_000  # objects; Python's own 700 costs a twentieth of all time under load (measured)
 DRAIN = 2  # seconds that calls under way have to end by themselves after SIGTERM
 LEAVE = 1.0  # seconds that those have to say how they ended which were cut off then
 
@@ -43,9 +45,17 @@ async def serve(configuration: Configuration, folder: EmbeddedFolder, host: str,
         supervisor = Supervisor(folder.worker(configuration), health)
         working = asyncio.ensure_future(supervisor.run())
         gateway.start()
+        _settle_memory()
         _diagnostics.info("serving on http://%s:%s, writer %s", host, bound, gateway.recorder.writer.id)
         await _serve_http(Application(gateway.path, health, configuration), listening, health)
         return await _end(gateway, supervisor, working, folder)
+
+
+def _settle_memory() -> None:
+    """Keep the collector away from what stays, and let it come less often: calls leave no cycles to speak of."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER)
 
 
 async def _serve_http(application: Application, listening: socket.socket, health: Health) -> None:
