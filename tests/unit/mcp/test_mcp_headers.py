@@ -39,9 +39,13 @@ def headers(method="tools/call", name=None, version=MODERN, **more):
 
 
 def code_of(check, *arguments):
+    return refusal(check, *arguments).code
+
+
+def refusal(check, *arguments):
     with pytest.raises(Refused) as refused:
         check(*arguments)
-    return refused.value.code
+    return refused.value
 
 
 # What goes on to the upstream
@@ -244,6 +248,35 @@ def test_a_notification_may_have_headers_and_then_they_are_true():
     compare_with_body(notice, {"mcp-protocol-version": MODERN})
 
     assert code_of(compare_with_body, notice, headers("tools/call")) == "header_mismatch"
+
+
+def test_a_version_in_a_notification_is_compared_too():
+    notice = parse_message(
+        json.dumps({"jsonrpc": "2.0", "method": "notifications/x", "params": {"_meta": {VERSION_KEY: MODERN}}}).encode()
+    )
+    compare_with_body(notice, {"mcp-protocol-version": MODERN})
+
+    assert code_of(compare_with_body, notice, {"mcp-protocol-version": "2025-11-25"}) == "header_mismatch"
+    assert code_of(compare_with_body, notice, {}) == "header_mismatch"
+
+
+@pytest.mark.parametrize("params", [b"{}", b'{"_meta":{}}', b'{"_meta":{"progressToken":1}}'])
+def test_a_request_without_its_version_contradicts_every_header(params):
+    request = parse_message(b'{"jsonrpc":"2.0","id":1,"method":"tools/list","params":%b}' % params)
+
+    assert code_of(compare_with_body, request, headers("tools/list")) == "header_mismatch"
+    assert code_of(compare_with_body, request, headers("tools/list", version=None)) == "header_mismatch"
+
+
+def test_a_name_beside_a_method_that_has_none_is_nobodys():
+    compare_with_body(call("tools/list"), headers("tools/list", "anything"))
+
+
+def test_a_refusal_says_which_header_and_what_is_wrong_with_it():
+    assert str(refusal(compare_with_body, call(name="x"), headers())) == "The header Mcp-Name is missing."
+    for said in ("y", "=?base64?!?="):
+        wrong = refusal(compare_with_body, call(name="x"), headers(name=said))
+        assert str(wrong) == "The header Mcp-Name contradicts the body."
 
 
 def test_a_notification_in_a_calls_clothes_has_a_name_that_is_true():

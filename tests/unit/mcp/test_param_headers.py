@@ -77,6 +77,33 @@ def test_a_tool_with_an_annotation_that_clients_refuse_has_no_headers(schema):
     assert mirrors_of(schema) == ()
 
 
+OTHER = {"type": "string", "x-mcp-header": "B"}
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        *({key: OTHER} for key in (
+            "items", "contains", "unevaluatedItems", "additionalProperties", "propertyNames", "unevaluatedProperties",
+            "not", "if", "then", "else", "contentSchema",
+        )),
+        *({key: [OTHER]} for key in ("allOf", "anyOf", "oneOf", "prefixItems")),
+        *({key: {"x": OTHER}} for key in ("patternProperties", "dependentSchemas", "$defs", "definitions")),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_an_annotation_that_is_not_reached_by_properties_alone_is_found_wherever_it_is(more):
+    """JSON Schema 2020-12: where schemas stand in schemas."""
+    assert mirrors_of({"properties": {"a": REGION}, **more}) == ()
+    assert mirrors_of({"properties": {"a": {**REGION, **more}}}) == ()
+
+
+@pytest.mark.parametrize("key", ["properties", "items", "allOf", "$defs", "not"])
+@pytest.mark.parametrize("value", [None, 1, "x", True, [], {}, [1], {"x": 1}])
+def test_a_schema_that_is_none_has_no_annotations(key, value):
+    assert mirrors_of({key: value}) == ()
+
+
 def test_data_in_a_schema_is_no_annotation():
     data = {"x-mcp-header": "B"}
 
@@ -150,6 +177,8 @@ def test_headers_that_repeat_the_arguments_pass(arguments, headers):
         ({"region": "us"}, {}),
         ({"region": "us"}, {"mcp-param-region": "eu"}),
         ({"region": "us"}, {"mcp-param-region": "US"}),
+        ({"region": "us"}, {"mcp-param-region": "42"}),
+        ({"region": "42"}, {"mcp-param-region": "us"}),
         ({"region": "us"}, {"mcp-param-region": "=?base64?!?="}),
         ({}, {"mcp-param-region": "us"}),
         ({"region": None}, {"mcp-param-region": "null"}),

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from affidavit.errors import Malformed
-from affidavit.mcp.sse import EventParser, RawEvent, print_event
+from affidavit.mcp.sse import MAX_EVENT, EventParser, RawEvent, print_event
 
 BOM = b"\xef\xbb\xbf"
 ends = st.sampled_from([b"\n", b"\r", b"\r\n"])
@@ -164,6 +164,13 @@ def test_a_comment_is_an_item_of_its_own_and_waits_for_nothing():
     assert [event.raw for event in parser.feed(b"\n:\n")] == [b"\n:\n"]
 
 
+def test_a_byte_order_mark_is_one_at_the_beginning_only():
+    """WHATWG HTML section 9.2.5: stream = [ bom ] *event."""
+    assert [event.raw for event in events_of(BOM + b":\n" + b"data: a\n\n")[0]] == [BOM + b":\n", b"data: a\n\n"]
+    assert [event.raw for event in events_of(b":\n" + BOM + b":\n\n")[0]] == [b":\n", BOM + b":\n\n"]
+    assert [event.data for event in events_of(b"data: a\n\n" + BOM + b"data: b\n\n")[0]] == [b"a", None]
+
+
 @pytest.mark.parametrize(
     ("stream", "silent"),
     [
@@ -192,6 +199,11 @@ def test_an_event_larger_than_the_limit_is_refused_before_it_is_whole(stream):
 def test_an_event_larger_than_the_limit_in_one_chunk_is_refused():
     with pytest.raises(Malformed):
         events_of(b"data: " + b"x" * 93 + b"\n\n", limit=100)
+
+
+def test_the_limit_is_what_the_architecture_says():
+    """architecture "Failures": over 32 MiB."""
+    assert MAX_EVENT == 33_554_432
 
 
 def test_an_event_of_exactly_the_limit_passes():
