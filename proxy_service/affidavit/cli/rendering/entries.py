@@ -15,7 +15,7 @@ from affidavit.audit.timeline.values import mapping, number, text
 from affidavit.cli.rendering import words
 from affidavit.cli.rendering.notes import BAD, DOUBTFUL, GOOD, HOUSEKEEPING, QUIET, line_of
 from affidavit.cli.rendering.page import Page
-from affidavit.cli.rendering.recorded import Fold, harmless
+from affidavit.cli.rendering.recorded import Fold, harmless, joined
 from affidavit.clock import Micros, format_time
 
 ASKED = Fold(lines=40, characters=4_000)
@@ -68,9 +68,7 @@ class EntryPrinter:
         if time and time[_DATE] != self._date:
             self._date = time[_DATE]
             self.page.line(Text(f"{self._date} (UTC)", "bold"))
-        margin = Text(f"{time[_TIME]:12} ", "dim", end="")
-        margin.append(f"{mark} ", style)
-        self.page.line(says, margin)
+        self.page.line(says, joined(Text(f"{time[_TIME]:12} ", "dim"), Text(f"{mark} ", style)))
         self._gap = False
 
     def _part(self) -> None:
@@ -81,8 +79,8 @@ class EntryPrinter:
 
     def _note(self, note: Note) -> None:
         line = line_of(note)
-        says = harmless(line.says, line.style)
-        says.append(f"  {note.id}" if line.style != QUIET else "", "dim")
+        where = "" if line.style == QUIET else f"  {note.id}"
+        says = joined(harmless(line.says, line.style), harmless(where, "dim"))
         self._line(note.at, _MARKS[line.style], line.style, says)
         for call in note.interrupted:
             self.page.line(harmless(f"no outcome is recorded of call {call}", DOUBTFUL), _MARGIN + "  ")
@@ -103,7 +101,9 @@ class EntryPrinter:
         if entry.begun is not None and entry.begun.get("policy"):
             self._labelled("rule", harmless(words.rule(entry.begun["policy"])))
         until = "" if entry.first == entry.last else f" to {entry.last.rpartition('/')[2]}"
-        self._labelled("record", harmless(f"{entry.first}{until}, call {entry.call}", "dim"))
+        self._labelled("record", harmless(f"{entry.first}{until}", "dim"))
+        session = words.short(entry.facts.get("session")) or "none"
+        self._labelled("session", harmless(f"{session}, call {entry.call}", "dim"))
         self._doubt(entry.admitted)
         self._part()
 
@@ -112,9 +112,10 @@ class EntryPrinter:
         facts, ended = entry.facts, entry.ended or {}
         writer = entry.first.partition("/")[0]
         by = text(mapping(facts.get("client")).get("name")) or words.who(mapping(facts.get("principal")), writer)
-        says = harmless(f"{text(facts.get('upstream'))} · {text(facts.get('method'))} by {by}", QUIET)
-        says.append_text(harmless(f": {_result(entry)}" if ended else ": …", QUIET if style == GOOD else style))
-        self._line(entry.at, "·" if style == GOOD else mark, QUIET if style == GOOD else style, says)
+        style = QUIET if style == GOOD else style
+        asked = harmless(f"{text(facts.get('upstream'))} · {text(facts.get('method'))} by {by}", QUIET)
+        says = joined(asked, harmless(f": {_result(entry)}" if ended else ": …", style))
+        self._line(entry.at, _MARKS[QUIET] if style == QUIET else mark, style, says)
         self._doubt(entry.admitted)
 
     def _who(self, entry: CallEntry) -> None:
@@ -172,9 +173,7 @@ class EntryPrinter:
         """Print recorded text behind the gutter; return the label of what follows."""
         lines, left = fold.cut(said)
         for line in lines:
-            margin = _label(label, drawn=True)
-            margin.append_text(harmless(beside, "cyan"))
-            self.page.line(harmless(line), margin)
+            self.page.line(harmless(line), joined(_label(label, drawn=True), harmless(beside, "cyan")))
             label, beside = "", " " * len(beside)
         if left:
             self.page.line(Text(f"… {left}: {self.all_of(record)}", "italic dim"), _label(label, drawn=True))
@@ -189,8 +188,7 @@ class EntryPrinter:
 
 
 def _label(label: str, *, drawn: bool = False) -> Text:
-    margin = Text(f"{_MARGIN} {label:{_LABEL}}", "dim", end="")
-    return margin.append(_GUTTER) if drawn else margin
+    return Text(f"{_MARGIN} {label:{_LABEL}}{_GUTTER if drawn else ''}", "dim", end="")
 
 
 def _mark(entry: CallEntry) -> tuple[str, str]:
@@ -210,11 +208,7 @@ def _title(entry: CallEntry, style: str) -> Text:
     method, target = text(facts.get("method")), text(facts.get("target"))
     named = [text(facts.get("upstream")), method if method != "tools/call" else "", target]
     says = harmless(" · ".join(filter(None, named)) or "a request that was not understood", f"bold {style}")
-    if entry.resumed:
-        says.append(", which began earlier", style)
-    session = words.short(facts.get("session"))
-    says.append_text(harmless(f"  session {session}" if session else "", "dim"))
-    return says
+    return joined(says, Text(", which began earlier" if entry.resumed else "", style))
 
 
 def _result(entry: CallEntry) -> str:

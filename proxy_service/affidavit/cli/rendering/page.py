@@ -8,6 +8,8 @@ from __future__ import annotations
 from rich.console import Console
 from rich.text import Text
 
+from affidavit.cli.rendering.recorded import joined
+
 _LONGEST_WRAPPED = 20_000  # characters; the terminal breaks longer lines faster than we do
 _NARROWEST = 20  # columns for what stands beside a margin, however narrow the terminal
 
@@ -39,8 +41,7 @@ class Page:
             margin = blanked(margin)
 
     def _print(self, margin: Text, content: Text) -> None:
-        whole = margin.copy()
-        whole.append_text(content)
+        whole = joined(margin, content)
         whole.rstrip()
         self._console.print(whole, soft_wrap=True, highlight=False)
 

@@ -22,7 +22,7 @@ _BLANK = "Zs"  # blanks of all widths: harmless, and some languages write number
 def harmless(recorded: str, style: str = "") -> Text:
     """Return one line of recorded text, with everything in it visible."""
     if recorded.isprintable():
-        return Text(recorded, style)
+        return Text(recorded, style, end="")
     text = Text(style=style, end="")
     for char in recorded:
         if char.isprintable() or unicodedata.category(char) == _BLANK:
@@ -30,6 +30,14 @@ def harmless(recorded: str, style: str = "") -> Text:
         else:
             text.append(char.encode("unicode_escape").decode("ascii"), ESCAPED)
     return text
+
+
+def joined(*parts: Text) -> Text:
+    """Return one line of parts, each in its own style."""
+    line = Text(end="")
+    for part in parts:
+        line.append_text(part)
+    return line
 
 
 def lines_of(recorded: str) -> Iterator[str]:

@@ -25,9 +25,7 @@ _GUTTER = "│ "
 
 def print_record(page: Page, recorded: Recorded, standing: Standing) -> None:
     """Print one record."""
-    heading = Text(f"record {recorded.id}", "bold", end="")
-    heading.append_text(harmless(f"  {recorded.kind}  {format_time(recorded.at)}", "bold"))
-    page.line(heading)
+    page.line(harmless(f"record {recorded.id}  {recorded.kind}  {format_time(recorded.at)}", "bold"))
     _field(page, "sha256", f"{recorded.sha256}, as in the prev of the next record")
     _field(page, "leaf", f"{leaf_hash(recorded.line).hex()}, as in the log's tree")
     if recorded.segment is not None:
