@@ -3,11 +3,12 @@
 Each client can have a loopback address of its own (127.0.0.2 and so on), because the gateway counts by address.
 """
 
+import contextlib
 import http.client
 import itertools
 import json
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -110,6 +111,11 @@ class McpClient:
         """Send a message with the headers that belong to it, but for those that are given; None leaves one out."""
         return self.send("POST", message, **headers)
 
+    def post_chunks(self, chunks: Iterable[bytes], **headers: str | None) -> Answer:
+        """Send a body whose length is not announced."""
+        with self.begin(b"", chunks=chunks, **headers) as begun:
+            return begun.answer()
+
     def send(self, http_method: str, message: Mapping[str, Any] | bytes = b"", **headers: str | None) -> Answer:
         with self.open(http_method, message, **headers) as stream:
             return stream.rest()
@@ -118,13 +124,21 @@ class McpClient:
         """Send a request and return as soon as the head of the answer is there."""
         return self.begin(message, http_method, **headers).stream()
 
-    def begin(self, message: Mapping[str, Any] | bytes, http_method: str = "POST", **headers: str | None) -> "Begun":
+    def begin(
+        self,
+        message: Mapping[str, Any] | bytes,
+        http_method: str = "POST",
+        *,
+        chunks: Iterable[bytes] | None = None,
+        **headers: str | None,
+    ) -> "Begun":
         """Send a request and return at once."""
         connection = http.client.HTTPConnection(self.authority, timeout=WAIT_S, source_address=(self.ip, 0))
-        body = message if isinstance(message, bytes) else json.dumps(message).encode()
+        body: bytes | Iterable[bytes] = message if isinstance(message, bytes) else json.dumps(message).encode()
         sent = {**self.headers(message), **{_name(name): value for name, value in headers.items()}}
         kept = {name: value for name, value in sent.items() if value is not None}
-        connection.request(http_method, f"/mcp/{self.upstream}", body or None, kept)
+        with contextlib.suppress(ConnectionError):  # who is refused early need not have sent everything
+            connection.request(http_method, f"/mcp/{self.upstream}", chunks or body or None, kept)
         return Begun(connection)
 
     def headers(self, message: Mapping[str, Any] | bytes) -> dict[str, str | None]:

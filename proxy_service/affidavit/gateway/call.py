@@ -5,7 +5,7 @@ Source: evidence-format section 5 "Call fields"; RFC 9562 section 5.7.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +28,8 @@ class Inbound:
     Attributes:
         http_method: `POST`, `GET` or `DELETE`.
         headers: Raw ASGI headers; names in lower case.
-        unverified: The same for looking up; the first of a repeated header counts.
+        unverified: The same for looking up; of a repeated one, the first.
+        repeated: Names that stand more than once.
         ip: The last trusted hop.
         cancel: Set by the path when a client that goes away cancels its call.
     """
@@ -40,6 +41,7 @@ class Inbound:
     body: bytes
     ip: str
     has_query: bool
+    repeated: set[str]
     too_large: bool = False
     cancel: Callable[[], object] | None = None
 
@@ -55,9 +57,14 @@ class Inbound:
     ) -> Inbound:
         """Take an HTTP request."""
         unverified: dict[str, str] = {}
-        for name, value in headers:
-            # httptools keeps the blanks around a value, which are no part of it (RFC 9110 section 5.5).
-            unverified.setdefault(name.decode("latin-1"), value.decode("latin-1").strip(" \t"))
+        repeated: set[str] = set()
+        for raw_name, value in headers:
+            name = raw_name.decode("latin-1")
+            if name in unverified:
+                repeated.add(name)
+            else:
+                # httptools keeps the blanks around a value, which are no part of it (RFC 9110 section 5.5).
+                unverified[name] = value.decode("latin-1").strip(" \t")
         return cls(
             http_method=http_method,
             upstream=upstream,
@@ -66,6 +73,7 @@ class Inbound:
             body=body,
             ip=ip,
             has_query=bool(query),
+            repeated=repeated,
         )
 
 
@@ -86,6 +94,7 @@ class Call:
         received: When it came.
         session: HMAC of what holds calls together (evidence-format section 5).
         upstream_session: The upstream's own session id, unsealed.
+        headers: Those of the client's that go on; None for a call of the gateway's own.
         arguments: The RFC 8785 form that is bound; None where there is none.
         open: Whether it was requested and has not ended.
         resumable: Whether its stream has shown an event id, so that a client can come back for the rest.
@@ -107,6 +116,7 @@ class Call:
     message: Message | None = None
     upstream_session: str | None = None
     session: str | None = None
+    headers: Mapping[str, str] | None = None
     arguments: bytes | None = None
     definition_digest: str | None = None
     permit: Permit | None = None

@@ -16,6 +16,8 @@ from affidavit.gateway.upstreams import Upstream
 
 MAX_IN_FLIGHT = 1024  # calls; what they may hold in memory is bounded by it
 
+# Somebody before or behind us may go by the other one.
+_ONCE = frozenset({"authorization", "content-type", "host", "mcp-session-id", "origin"})
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -59,6 +61,9 @@ class Doorman:
                 under way.
         """
         inbound = call.inbound
+        if not inbound.repeated.isdisjoint(_ONCE):
+            name = min(inbound.repeated & _ONCE)
+            raise Refused(f"The header {name} stands twice.", code="bad_header")
         if inbound.unverified.get("host", "").lower() not in self._hosts:
             raise Refused("This gateway is not served under that Host.", code="forbidden_host")
         origin = inbound.unverified.get("origin")

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from affidavit.errors import Malformed, Refused, Unauthenticated
 from affidavit.evidence.writer import Receipt
 from affidavit.gateway.call import Call
 from affidavit.gateway.forward import UpstreamFailed
-from affidavit.mcp.eras import MODERN_VERSIONS, VERSION_KEY, Era
-from affidavit.mcp.jsonrpc import Message, error_response, tool_error
+from affidavit.mcp.eras import HEADER_MISMATCH, INVALID_PARAMS, UNSUPPORTED_VERSION, Era, own_error, unsupported
+from affidavit.mcp.jsonrpc import Id, MalformedMessage, Message, error_response, tool_error
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -49,7 +50,6 @@ NOT_FOUND = -31007
 FORBIDDEN = -31008
 
 _PARSE_ERROR, _INVALID_REQUEST = -32700, -32600  # JSON-RPC 2.0 section 5.1
-_HEADER_MISMATCH, _UNSUPPORTED_VERSION = -32020, -32022  # MCP 2026-07-28
 _DECIDED = frozenset({"denied", "definition_changed", "bad_definition"})
 
 # code → (HTTP status, JSON-RPC code); what is not listed is a request that is invalid
@@ -60,8 +60,10 @@ STATUS: Mapping[str, tuple[int, int]] = {
     "duplicate_key": (400, _PARSE_ERROR),
     "too_deep": (400, _PARSE_ERROR),
     "too_large": (413, _INVALID_REQUEST),
-    "header_mismatch": (400, _HEADER_MISMATCH),
-    "unsupported_version": (400, _UNSUPPORTED_VERSION),
+    "header_mismatch": (400, HEADER_MISMATCH),
+    "unsupported_version": (400, UNSUPPORTED_VERSION),
+    "missing_version": (400, INVALID_PARAMS),
+    "not_acceptable": (406, _INVALID_REQUEST),
     "unsupported_media_type": (415, _INVALID_REQUEST),
     "unknown_upstream": (404, NOT_FOUND),
     "unknown_session": (404, NOT_FOUND),
@@ -79,8 +81,7 @@ def refused(call: Call, error: Malformed | Refused, receipt: Receipt | None) -> 
     """
     denied = call.permit is not None and error.code in _DECIDED
     if not denied:
-        status, rpc = STATUS.get(error.code, (400, _INVALID_REQUEST))
-        return _error(call, receipt, status, rpc, code=error.code, message=str(error), **_more(call, error.code))
+        return _malformed(call, error, receipt)
     rule = call.permit.decision.rule if call.permit is not None and call.permit.decision is not None else None
     text = f"{error} (rule: {rule or 'none allows it'}; record: {receipt.id if receipt else 'none'})"
     if call.method != "tools/call" or call.message is None or receipt is None:
@@ -144,16 +145,37 @@ def broken(incident: str) -> Reply:
     return Reply(500, [JSON], error_response(None, -32603, message, {"code": "internal_error", "incident": incident}))
 
 
+def _malformed(call: Call, error: Malformed | Refused, receipt: Receipt | None) -> Reply:
+    status, rpc = STATUS.get(error.code, (400, _INVALID_REQUEST))
+    more: dict[str, Any] = {}
+    if error.code == "unsupported_version":  # what a client needs to go on (`UnsupportedProtocolVersionError`)
+        more = unsupported(call.message, call.inbound.unverified.get("mcp-protocol-version"))
+    if isinstance(error, MalformedMessage):
+        more["answers"] = error.message_id
+    reply = _error(call, receipt, status, own_error(call.era, status, rpc), code=error.code, message=str(error), **more)
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:  # RFC 9110 section 15.5.6
+        reply.headers.append((b"allow", b"POST" if call.era is Era.MODERN else b"POST, GET, DELETE"))
+    return reply
+
+
 def _error(
-    call: Call, receipt: Receipt | None, status: int, rpc: int, *, code: str, message: str, **data: Any
+    call: Call,
+    receipt: Receipt | None,
+    status: int,
+    rpc: int,
+    *,
+    code: str,
+    message: str,
+    answers: Id = None,
+    **data: Any,
 ) -> Reply:
-    """Return a JSON-RPC error with our code, the call and its record."""
+    """Return a JSON-RPC error with our code, the call and its record; `answers` is the id where there is no message."""
     more: dict[str, Any] = {"code": code, "call": call.id, **data}
     headers = [JSON]
     if receipt is not None:
         more["record"] = receipt.id
         headers.append(_record(receipt))
-    return Reply(status, headers, error_response(call.message.id if call.message else None, rpc, message, more))
+    return Reply(status, headers, error_response(call.message.id if call.message else answers, rpc, message, more))
 
 
 def _sentence(text: str) -> str:
@@ -162,14 +184,6 @@ def _sentence(text: str) -> str:
 
 def _withheld(denied: str) -> str:
     return f"The upstream asks for {denied}, which the policy denies; its answer is withheld."
-
-
-def _more(call: Call, code: str) -> dict[str, Any]:
-    """Return what a client needs to go on (MCP 2026-07-28, `UnsupportedProtocolVersionError`)."""
-    if code != "unsupported_version" or call.message is None:
-        return {}
-    meta = (call.message.params or {}).get("_meta") or {}
-    return {"supported": list(MODERN_VERSIONS), "requested": meta.get(VERSION_KEY)}
 
 
 def _record(receipt: Receipt) -> tuple[bytes, bytes]:

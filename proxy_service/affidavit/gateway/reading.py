@@ -18,7 +18,7 @@ from affidavit.gateway.call import Call, Inbound, call_id
 from affidavit.gateway.forward import Answer
 from affidavit.mcp.calls import bound_arguments, needs_target, target_of
 from affidavit.mcp.eras import Era, client_info, era_of
-from affidavit.mcp.headers import SESSION, compare_with_body, to_upstream
+from affidavit.mcp.headers import SESSION, check_media_types, compare_with_body, to_upstream
 from affidavit.mcp.jsonrpc import Message, parse_message
 from affidavit.mcp.sessions import SessionSeal
 
@@ -26,7 +26,6 @@ INLINE = 128 * 1024  # bytes; a longer body is parsed beside the event loop, so 
 MAX_NAME = 2048  # characters of a method or a target, so that a record stays far below its limit
 
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
-_JSON = "application/json"
 
 
 class Reading:
@@ -60,10 +59,10 @@ class Reading:
             Refused: It is one that is not taken, or its session is somebody else's.
         """
         inbound = call.inbound
+        check_media_types(inbound.http_method, inbound.unverified)
+        call.headers = to_upstream(inbound.headers)
         message = None
         if inbound.http_method == "POST":
-            if not inbound.unverified.get("content-type", "").lower().startswith(_JSON):
-                raise Refused("A message is sent as application/json.", code="unsupported_media_type")
             body = inbound.body
             message = parse_message(body) if len(body) <= INLINE else await asyncio.to_thread(parse_message, body)
         call.message = message
@@ -84,7 +83,7 @@ class Reading:
             UpstreamFailed: No answer came.
         """
         assert call.upstream is not None  # noqa: S101 the doorman found it
-        headers = to_upstream(call.inbound.headers)
+        headers = dict(call.headers if call.headers is not None else to_upstream(call.inbound.headers))
         if call.upstream_session is not None:
             headers[SESSION] = call.upstream_session
         call.sent = self._clock()
@@ -107,11 +106,12 @@ class Reading:
         if message is None:
             call.method = "stream" if call.inbound.http_method == "GET" else "delete"
             return
-        call.method = message.method if message.kind != "response" else "response"
-        assert call.method is not None  # noqa: S101 a message that is no response has a method
-        call.target = target_of(call.method, message.params)
-        if len(call.method) > MAX_NAME or len(call.target or "") > MAX_NAME:
+        method = message.method if message.kind != "response" else "response"
+        assert method is not None  # noqa: S101 a message that is no response has a method
+        target = target_of(method, message.params)
+        if len(method) > MAX_NAME or len(target or "") > MAX_NAME:  # no record could hold them
             raise Refused(f"A method or a name may have at most {MAX_NAME} characters.", code="name_too_long")
+        call.method, call.target = method, target
         if needs_target(call.method):
             call.arguments = bound_arguments(message.params)
         call.client_info = client_info(message)
