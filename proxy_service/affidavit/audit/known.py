@@ -128,7 +128,7 @@ class Known:
         for writer in self._chains.keys() - commit.writers.keys():
             if writer in self.history.lost:
                 self._follow_lost(writer)
-            elif writer in spoke or self._chains[writer].admitted:
+            elif writer in spoke:
                 self._late_from(self._chains.pop(writer))
 
     def oldest_waiting(self) -> Micros | None:
