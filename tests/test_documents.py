@@ -1,0 +1,73 @@
+"""The documents are true: every command in them exists, and those that only read are run as they stand.
+
+`make` targets are run by CI itself, `serve` and `tail` by the journeys and the demo; here it is held that they are
+written as the program takes them.
+"""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from affidavit.cli import _parser
+from worked_example import written
+
+ROOT = Path(__file__).parent.parent
+PAGES = ("README.md", "ARCHITECTURE.md", "AUDITORS.md", "CONTRIBUTING.md", "SECURITY.md")
+PROGRAM = str(Path(sys.executable).with_name("affidavit"))
+
+
+def commands(page: str) -> list[str]:
+    """Return the commands of a page's shell blocks, without comments."""
+    blocks = re.findall(r"```sh\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL)
+    lines = [line.partition("  #")[0].strip() for block in blocks for line in block.splitlines()]
+    return [line for line in lines if re.match(r"(\.venv/bin/)?affidavit |make ", line)]
+
+
+ALL = sorted({command for page in PAGES for command in commands(page)})
+OURS = [command for command in ALL if not command.startswith("make ")]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("example")
+    objects, key = written((ROOT / "AUDITORS.md").read_text(encoding="utf-8"))
+    for name, stored in objects.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(stored)
+    (folder / "log.vkey").write_text(f"{key}\n", encoding="ascii")
+    return folder
+
+
+def test_the_pages_show_commands_at_all():
+    assert len(OURS) >= 5
+
+
+@pytest.mark.parametrize("command", OURS)
+def test_a_command_is_written_as_the_program_takes_it(command: str):
+    _parser().parse_args(shlex.split(command)[1:])
+
+
+@pytest.mark.parametrize("command", [one for one in OURS if shlex.split(one)[1] in ("check", "show", "verify")])
+def test_a_command_that_reads_works(command: str, data: Path):
+    words = [str(data) if word == "DIR" else word for word in shlex.split(command)[1:]]
+
+    done = subprocess.run([PROGRAM, *words], cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("command", [one for one in ALL if one.startswith("make ")])
+def test_a_target_exists(command: str):
+    target = next(word for word in command.split()[1:] if "=" not in word)
+
+    assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_file_that_a_page_links_to_is_there(page: str):
+    for link in re.findall(r"\]\(([^)#:]+)\)", (ROOT / page).read_text(encoding="utf-8")):
+        assert (ROOT / link).exists(), link
