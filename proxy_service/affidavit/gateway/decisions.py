@@ -13,7 +13,7 @@ from affidavit.gateway.call import Call, Permit
 from affidavit.mcp.calls import needs_target
 from affidavit.policy.decide import Facts, Policy
 
-REMEMBERED = 10_000  # decisions
+REMEMBERED = 2_000  # decisions; a key is at most some 4 KiB, since names are bounded
 
 
 class Decisions:
