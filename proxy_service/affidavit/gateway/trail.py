@@ -76,8 +76,10 @@ class Trail:
             self.ended(call, "cancelled")
             return
         self._close(call)
-        code = "unavailable" if self._recorder.outage is not None else "cancelled"
-        reason = "it was not forwarded: its record was not durable in time, or its client went away"
+        if self._recorder.outage is not None:
+            code, reason = "unavailable", "its record was not durable in time, so it was not forwarded"
+        else:
+            code, reason = "cancelled", "its client went away before it was forwarded"
         self._recorder.add("call:refused", {"call": call.id, "code": code, "reason": reason})
 
     async def streamed(self, call: Call, event: Released) -> Receipt:
