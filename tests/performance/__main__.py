@@ -33,7 +33,7 @@ def main() -> int:
     with _folder(chosen.folder, keep=chosen.keep) as folder:
         run = Run(folder, _size(chosen), screen)
         if chosen.profile:
-            run.profile()
+            run.profile(chosen.part or ())
         else:
             run.measure(chosen.part or PARTS)
     screen.show(run.report)
@@ -76,7 +76,11 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--calls", type=int, metavar="N", help="calls to see whether memory stays flat (200,000)")
     parser.add_argument("--records", type=int, metavar="N", help="records of the large log (1,000,000)")
     parser.add_argument("--part", action="append", choices=PARTS, help="only this; may be repeated")
-    parser.add_argument("--profile", action="store_true", help="instead: where a loaded gateway spends its time")
+    parser.add_argument(
+        "--profile",
+        action="store_true",
+        help="instead: where a loaded gateway spends its time; with `--part audit`, the sequencer and verify",
+    )
     parser.add_argument("--folder", type=Path, default=ROOT / "bench-data", help="which disk is measured")
     parser.add_argument("--keep", action="store_true", help="leave the data where it is")
     return parser.parse_args()

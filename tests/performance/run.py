@@ -92,19 +92,36 @@ class Run:
             if "audit" in parts:
                 self._audit()
 
-    def profile(self) -> None:
-        """Load one gateway whose processes are sampled, and show where they were."""
+    def profile(self, parts: Sequence[str]) -> None:
+        """Show where a loaded gateway spends its time, or where sequencing and verifying do (`audit`)."""
         samples = self._folder / "samples"
-        with self._part("profile"), announced("performance.upstream") as (_, port):
-            environment = profiling.environment(samples)
-            with running_gateway(self._folder / "profiled", _url(port, THROUGH), environment) as gateway:
-                self._screen.say(f"{CONNECTIONS} connections, {self._size.profile_s:g} s, sampled")
-                load = Wrk(self._folder, CONNECTIONS).load(gateway.target, self._size.profile_s)
-                proxies.rest(gateway)
-                gateway.stop()
-            told = f"{load.requests:,} calls, {load.calls_per_second:,.0f} a second while sampled"
-            self._screen.console.print(told)
-            profiling.show(samples, load.requests, self._screen.console, self._screen.box)
+        with self._part("profile"):
+            count = (self._audited if "audit" in parts else self._loaded)(profiling.environment(samples))
+            profiling.show(samples, count, self._screen.console, self._screen.box)
+
+    def _loaded(self, environment: dict[str, str]) -> int:
+        """Load one gateway whose processes are sampled; gives the calls."""
+        with contextlib.ExitStack() as running:
+            _, port = running.enter_context(announced("performance.upstream"))
+            folder = self._folder / "profiled"
+            gateway = running.enter_context(running_gateway(folder, _url(port, THROUGH), environment))
+            self._screen.say(f"{CONNECTIONS} connections, {self._size.profile_s:g} s, sampled")
+            load = Wrk(self._folder, CONNECTIONS).load(gateway.target, self._size.profile_s)
+            proxies.rest(gateway)
+            gateway.stop()
+        told = f"{load.requests:,} calls, {load.calls_per_second:,.0f} a second while sampled"
+        self._screen.console.print(told)
+        return load.requests
+
+    def _audited(self, environment: dict[str, str]) -> int:
+        """Sequence and verify while sampling; gives the records."""
+        data = self._folder / "large"
+        self._screen.say(f"writing {self._size.records:,} records with bodies")
+        made, _ = auditing.generation(data, self._size.records)
+        for measure in (auditing.sequencing, auditing.verification):
+            self._screen.say(f"{measure.__name__} of {made:,} records, sampled")
+            self._add(measure.__name__, measure(data, made, environment))
+        return made
 
     @contextlib.contextmanager
     def _part(self, name: str) -> Iterator[None]:

@@ -4,7 +4,8 @@ A timer of the system interrupts the main thread each few milliseconds of proces
 counted where it was called. A sample weighs what the main thread has used since the last one. What other threads have
 used meanwhile is counted where they were, which is a guess: they may have been waiting there.
 
-Writes `<process id>.json` into that folder when the process ends. Loaded by `site`, hence the name.
+Writes `<process id>.json` into that folder, again and again, since some processes are killed at their end. Loaded by
+`site`, hence the name.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from pathlib import Path
 from types import CodeType, FrameType
 
 EVERY_NS = 2_000_000  # of processor time; the kernel rounds it up to its tick
+WRITE_S = 1.5
 DEPTH = 80
 
 Stack = tuple[tuple[CodeType, int], ...]
@@ -36,6 +38,7 @@ class Sampler:
         self._others: defaultdict[Stack, float] = defaultdict(float)
         self._used = self._all = 0.0
         self._sampling = False
+        self._written = time.monotonic()
 
     def sample(self, _number: int, frame: FrameType | None) -> None:
         if not self._sampling:  # or, where a sample takes longer than the timer does, each would interrupt the last
@@ -52,11 +55,16 @@ class Sampler:
             frames = [at for thread, at in sys._current_frames().items() if thread != threading.main_thread().ident]
             for other in frames:
                 self._others[_stack(other)] += others / len(frames)
+        if time.monotonic() - self._written > WRITE_S:
+            self.write()
         self._used, self._all = time.thread_time(), time.process_time()  # without what this took
 
     def write(self) -> None:
         told = {"command": sys.argv, "main": _named(self._main), "others": _named(self._others)}
-        self._path.write_text(json.dumps(told), encoding="utf-8")
+        temporary = self._path.with_suffix(".new")
+        temporary.write_text(json.dumps(told), encoding="utf-8")
+        temporary.replace(self._path)
+        self._written = time.monotonic()
 
 
 def _stack(frame: FrameType | None) -> Stack:
