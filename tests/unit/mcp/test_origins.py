@@ -51,7 +51,9 @@ def test_and_under_no_other(host):
     assert is_refused(PUBLIC.check_host, host)
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1:8080", "localhost:8080", "[::1]:8080", "localhost", "LocalHost:49152"])
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1:8080", "127.0.0.1:49152", "localhost:8080", "[::1]:8080", "localhost", "LocalHost:49152"]
+)
 def test_on_a_laptop_every_loopback_name_is_the_gateway(host):
     LAPTOP.check_host(host)
 
@@ -61,6 +63,23 @@ def test_on_a_laptop_every_loopback_name_is_the_gateway(host):
 )
 def test_a_name_that_was_rebound_to_loopback_is_not(host):
     assert is_refused(LAPTOP.check_host, host)
+
+
+def test_the_schemes_own_port_may_be_said_or_not():
+    plain = Origins("http://gateway.test:80", listens_on_loopback=False)
+    for port in ("", ":80"):
+        plain.check_host(f"gateway.test{port}")
+        plain.check_origin(f"http://gateway.test{port}")
+
+    assert is_refused(plain.check_host, "gateway.test:443")
+    assert is_refused(plain.check_origin, "https://gateway.test")
+
+
+def test_a_public_url_without_a_host_lets_nobody_in():
+    nowhere = Origins("https://", listens_on_loopback=False)
+
+    assert is_refused(nowhere.check_host, "")
+    assert is_refused(nowhere.check_origin, "https:// ")
 
 
 def test_a_client_that_is_no_browser_has_no_origin():
