@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 
@@ -20,6 +20,8 @@ from affidavit.mcp.jsonrpc import Message, stamped
 from affidavit.mcp.sse import RawEvent, print_event
 from affidavit.policy.decision import Decision
 
+Flaw = Literal["too_large", "incomplete"]
+
 
 @dataclass(slots=True, kw_only=True)
 class Inbound:
@@ -30,6 +32,7 @@ class Inbound:
         headers: Raw ASGI headers; names in lower case.
         unverified: The same for looking up; of a repeated one, the first.
         repeated: Names that stand more than once.
+        flaw: Why `body` is not the whole one.
         ip: The last trusted hop.
         cancel: Set by the path when a client that goes away cancels its call.
     """
@@ -42,7 +45,7 @@ class Inbound:
     ip: str
     has_query: bool
     repeated: set[str]
-    too_large: bool = False
+    flaw: Flaw | None = None
     cancel: Callable[[], object] | None = None
 
     @property

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from affidavit.errors import Refused
-from affidavit.gateway.call import Call
+from affidavit.gateway.call import Call, Flaw
 from affidavit.gateway.protected_resource import metadata_url
 from affidavit.gateway.trail import Trail
 from affidavit.gateway.upstreams import Upstream
@@ -18,6 +18,10 @@ MAX_IN_FLIGHT = 1024  # calls; what they may hold in memory is bounded by it
 
 # Somebody before or behind us may go by the other one.
 _ONCE = frozenset({"authorization", "content-type", "host", "mcp-session-id", "origin"})
+_FLAWS: Mapping[Flaw, str] = {
+    "too_large": "A message may have at most 8 MiB.",
+    "incomplete": "The message broke off before its end.",
+}
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -76,8 +80,8 @@ class Doorman:
             raise Refused("The path takes no query; a token belongs in the Authorization header.", code="query")
         if inbound.http_method not in ("POST", "GET", "DELETE"):
             raise Refused("MCP is spoken with POST, GET and DELETE.", code="method_not_allowed")
-        if inbound.too_large:
-            raise Refused("A message may have at most 8 MiB.", code="too_large")
+        if inbound.flaw is not None:
+            raise Refused(_FLAWS[inbound.flaw], code=inbound.flaw)
         if self._trail.in_flight >= MAX_IN_FLIGHT:
             raise Refused("Too many calls are under way; try again in a moment.", code="overloaded")
         call.upstream = upstream

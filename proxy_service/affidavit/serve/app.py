@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-from affidavit.gateway.call import Inbound
+from affidavit.gateway.call import Flaw, Inbound
 from affidavit.gateway.data_path import DataPath
 from affidavit.gateway.problems import Reply, broken
 from affidavit.gateway.protected_resource import WELL_KNOWN, resource_metadata
@@ -63,17 +63,17 @@ class Application:
         return _json(404, {"error": "not_found", "message": "There is nothing here; MCP is served at /mcp/<upstream>."})
 
     async def _call(self, scope: Scope, receive: Receive, send: Send, upstream: str) -> None:
-        body = await _read_body(receive)
+        body, flaw = await _read_body(receive)
         client = scope["client"]
         inbound = Inbound.read(
             scope["method"],
             upstream,
             scope["headers"],
-            body or b"",
+            body,
             client[0] if client else "unknown",
             query=scope["query_string"],
         )
-        inbound.too_large = body is None
+        inbound.flaw = flaw
         watch = _Watch(inbound, receive)
         outlet = _Outlet(send)
         reply = None
@@ -179,19 +179,21 @@ class _Pulse:
         await self._send({"type": "http.response.body", "body": b": keep-alive\n\n", "more_body": True})
 
 
-async def _read_body(receive: Receive) -> bytes | None:
-    """Return the whole body, or None as soon as it is known to be too large."""
+async def _read_body(receive: Receive) -> tuple[bytes, Flaw | None]:
+    """Return the body, or as much of it as came before it was known to be too large or its client was gone."""
     parts: list[bytes] = []
     size = 0
     while True:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            return b"".join(parts), "incomplete"
         part = message.get("body", b"")
         size += len(part)
-        if size > MAX_BODY:
-            return None
-        if not message.get("more_body", False):
-            return part if not parts else b"".join((*parts, part))
+        if size <= MAX_BODY and not message.get("more_body", False):
+            return part if not parts else b"".join((*parts, part)), None
         parts.append(part)
+        if size > MAX_BODY:
+            return b"".join(parts), "too_large"
 
 
 async def _send_whole(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:

@@ -20,6 +20,7 @@ from affidavit.errors import Misconfigured
 from affidavit.policy.configuration import Configuration
 from affidavit.serve.app import Application
 from affidavit.serve.health import Health
+from affidavit.serve.http import BoundedHttp
 from affidavit.serve.supervisor import Supervisor
 from affidavit.wiring.embedded import EmbeddedFolder
 from affidavit.wiring.gateway import Gateway, open_gateway
@@ -63,7 +64,7 @@ async def _serve_http(application: Application, listening: socket.socket, health
         uvicorn.Config(
             application,
             loop="none",
-            http="httptools",
+            http=BoundedHttp,
             ws="none",
             lifespan="off",
             access_log=False,

@@ -1,0 +1,136 @@
+"""HTTP/1.1 as the gateway takes it: uvicorn's reading of it, with bounds on heads and on time, and errors with a code.
+
+Without them anybody could fill the memory with a head that does not end, or hold sockets with requests that never do.
+
+Source: RFC 9112; RFC 9110 section 15.5.9; RFC 6585 section 5. Never knows MCP, and nothing that it refuses is a call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+MAX_HEAD = 64 * 1024  # bytes of request line and headers; a token has at most 16 KiB
+MAX_WAIT = 60.0  # seconds for a whole request to come, and for the first one to begin
+
+_BAD_REQUEST = (HTTPStatus.BAD_REQUEST, "bad_request", "These bytes are no HTTP request.")
+_TOO_LARGE = (
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    "headers_too_large",
+    "Request line and headers may have at most 64 KiB.",
+)
+_TOO_SLOW = (HTTPStatus.REQUEST_TIMEOUT, "request_timeout", "The request did not come to its end in time.")
+
+
+class HeadTooLarge(Exception):
+    """The head has more than `MAX_HEAD` bytes; it passes through the parser's C code, which wraps it."""
+
+
+class BoundedHttp(HttpToolsProtocol):
+    """One connection.
+
+    Attributes:
+        max_wait: Seconds, as `MAX_WAIT`.
+    """
+
+    max_wait = MAX_WAIT
+
+    def __init__(self, *arguments: Any, **keywords: Any) -> None:
+        super().__init__(*arguments, **keywords)
+        self._head = 0  # bytes of the head that is being read
+        self._began_here = False  # whether the message began in the bytes that are being read
+        self._in_head = self._unfinished = False
+        self._flaw = _BAD_REQUEST
+        self._timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
+        """Begin to wait for the first request."""
+        super().connection_made(transport)
+        self._wait()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait for nothing any more."""
+        self._wait_no_longer()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Let the parser read, and count what it keeps to itself."""
+        self._began_here = False
+        super().data_received(data)
+        if not self._unfinished:
+            self._wait_no_longer()
+            return
+        if self._timer is None:
+            self._wait()
+        if self._in_head and not self._began_here:  # the parser keeps a header to itself until it is whole
+            self._head += len(data)
+            if self._head > MAX_HEAD:
+                self._refuse(_TOO_LARGE)
+
+    def on_message_begin(self) -> None:
+        """Begin a request."""
+        super().on_message_begin()
+        self._head = 0
+        self._in_head = self._unfinished = self._began_here = True
+
+    def on_url(self, url: bytes) -> None:
+        """Take a piece of the request line."""
+        super().on_url(url)
+        self._count(len(url))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a whole header."""
+        super().on_header(name, value)
+        self._count(len(name) + len(value) + 4)
+
+    def on_headers_complete(self) -> None:
+        """Let the call begin."""
+        self._in_head = False
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """End a request."""
+        self._unfinished = False
+        super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 uvicorn's words are not ours
+        """Answer what the parser did not take, in our words."""
+        self._unfinished = False
+        self._refuse(self._flaw)
+
+    def _count(self, size: int) -> None:
+        self._head += size
+        if self._head > MAX_HEAD:
+            self._flaw = _TOO_LARGE
+            raise HeadTooLarge
+
+    def _wait(self) -> None:
+        self._timer = self.loop.call_later(self.max_wait, self._waited)
+
+    def _wait_no_longer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _waited(self) -> None:
+        answers_another = self._in_head and self.cycle is not None and not self.cycle.response_complete
+        if answers_another or self.flow.read_paused:  # what is slow now is not the client
+            self._wait()
+        else:
+            self._refuse(_TOO_SLOW)
+
+    def _refuse(self, flaw: tuple[HTTPStatus, str, str]) -> None:
+        if self.transport.is_closing():
+            return
+        status, code, message = flaw
+        body = orjson.dumps({"error": code, "message": message}, option=orjson.OPT_APPEND_NEWLINE)
+        head = (
+            f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: application/json\r\n"
+            f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
+        )
+        self.transport.write(head.encode("ascii") + body)
+        self.transport.close()

@@ -1,0 +1,130 @@
+"""Connections that are slow, without end or none: what the protocol under the application makes of them.
+
+Source: RFC 9112; RFC 9110 section 15.5.9; RFC 6585 section 5.
+"""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator
+
+import pytest
+import uvicorn
+
+from affidavit.serve.http import BoundedHttp
+
+REQUEST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody"
+
+
+class Impatient(BoundedHttp):
+    max_wait = 0.1
+
+
+class Application:
+    """Answers with the body it got; what a test puts in `held` is waited for first."""
+
+    def __init__(self) -> None:
+        self.got: list[str] = []
+        self.held: asyncio.Event | None = None
+
+    async def __call__(self, scope, receive, send) -> None:
+        message = await receive()
+        while message["type"] == "http.request" and message["more_body"]:
+            message = await receive()
+        self.got.append(message["type"])
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+        if self.held is not None:
+            await self.held.wait()
+        await send({"type": "http.response.body", "body": b"ok"})
+
+
+@pytest.fixture
+def application() -> Application:
+    return Application()
+
+
+@pytest.fixture
+async def port(application: Application) -> AsyncIterator[int]:
+    listening = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(application, http=Impatient, ws="none", lifespan="off", log_config=None)
+    server = uvicorn.Server(config)
+    serving = asyncio.ensure_future(server._serve([listening]))
+    yield listening.getsockname()[1]
+    server.should_exit = True
+    await serving
+
+
+@contextlib.asynccontextmanager
+async def connected(port: int) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    for _ in range(100):
+        try:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            break
+        except ConnectionError:  # it has not begun to listen
+            await asyncio.sleep(0.02)
+    yield reader, writer
+    writer.close()
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(b"POST / HT", id="half a request line"),
+        pytest.param(REQUEST[:30], id="half a head"),
+        pytest.param(REQUEST[:-1], id="half a body"),
+        pytest.param(REQUEST + REQUEST[:30], id="half a second head"),
+    ],
+)
+async def test_what_does_not_come_to_its_end_is_told_so(port, application, sent):
+    async with connected(port) as (reader, writer):
+        writer.write(sent)
+
+        answer = await reader.read()
+
+    assert b"HTTP/1.1 408 Request Timeout\r\n" in answer
+    assert b'{"error":"request_timeout"' in answer
+    assert answer.count(b"200 OK") == sent.count(REQUEST)
+
+
+async def test_a_body_that_stays_away_is_no_body(port, application):
+    async with connected(port) as (reader, writer):
+        writer.write(REQUEST[:-1])
+        await reader.read()
+
+    while not application.got:
+        await asyncio.sleep(0.01)
+    assert application.got == ["http.disconnect"]
+
+
+async def test_a_long_answer_is_not_cut_by_a_slow_next_request(port, application):
+    application.held = asyncio.Event()
+    async with connected(port) as (reader, writer):
+        writer.write(REQUEST + REQUEST[:30])
+        assert b"200 OK" in await reader.readuntil(b"\r\n\r\n")
+        await asyncio.sleep(Impatient.max_wait * 3)
+        application.held.set()
+
+        assert await reader.readexactly(2) == b"ok"
+        assert b"408" in await reader.read(), "after that, its turn has come"
+
+
+async def test_an_answered_connection_may_rest(port, application):
+    """uvicorn's own keep-alive ends it, much later."""
+    async with connected(port) as (reader, writer):
+        for _ in range(2):
+            writer.write(REQUEST)
+            assert b"200 OK" in await reader.readuntil(b"\r\n\r\n")
+            assert await reader.readexactly(2) == b"ok"
+            await asyncio.sleep(Impatient.max_wait * 3)
+
+
+async def test_each_request_of_a_connection_may_have_a_whole_head(port, application):
+    one = REQUEST.replace(b"\r\n\r\n", b"\r\nX: " + b"a" * 60_000 + b"\r\n\r\n")
+    async with connected(port) as (reader, writer):
+        for _ in range(3):
+            for at in range(0, len(one), 9_000):
+                writer.write(one[at : at + 9_000])
+                await writer.drain()
+            assert b"200 OK" in await reader.readuntil(b"\r\n\r\n")
+            await reader.readexactly(2)
