@@ -246,6 +246,8 @@ def test_a_notification_may_have_headers_and_then_they_are_true():
     """MCP 2026-07-28 "Sending Messages": header requirements for notification POSTs are not defined."""
     notice = parse_message(b'{"jsonrpc":"2.0","method":"notifications/x"}')
     compare_with_body(notice, {"mcp-protocol-version": MODERN})
+    traced = parse_message(b'{"jsonrpc":"2.0","method":"notifications/x","params":{"_meta":{"traceparent":"x"}}}')
+    compare_with_body(traced, {"mcp-protocol-version": MODERN})
 
     assert code_of(compare_with_body, notice, headers("tools/call")) == "header_mismatch"
 
