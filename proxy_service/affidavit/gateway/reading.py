@@ -65,6 +65,8 @@ class Reading:
         if inbound.http_method == "POST":
             body = inbound.body
             message = parse_message(body) if len(body) <= INLINE else await asyncio.to_thread(parse_message, body)
+        elif inbound.body:  # it is not read, so no rule sees it; some servers would read it
+            raise Refused("A GET and a DELETE have no body.", code="unexpected_body")
         call.message = message
         call.era, call.protocol = era_of(message, inbound.unverified.get("mcp-protocol-version"))
         if call.era is Era.MODERN:
