@@ -109,6 +109,12 @@ class Chain:
         self.announced[:1] = [rest for rest in self.announced[0].without(first, last) if rest.first > last]
         return True
 
+    def correct(self, stated: Hole, first: int, last: int) -> None:
+        """Put the hole that there is, if any, in place of one that was stated wrongly."""
+        self.holes = [hole for hole in self.holes if hole != stated]
+        if first <= last:
+            self.holes.append(Hole(first, last, stated.stated, stated.record, stated.object))
+
     def release(self) -> None:
         """Let go of what only a chain that goes on needs."""
         self.digests = set()

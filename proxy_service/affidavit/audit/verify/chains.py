@@ -29,6 +29,7 @@ LOST_AFTER: Micros = 30 * MINUTE
 SILENT_AFTER: Micros = 40 * MINUTE
 WAITING: Micros = 10 * MINUTE
 
+_NEVER: Micros = 1 << 62  # later than any time
 Examine = Callable[[NamedSegment, Registered | None], SegmentFacts]
 _LOADED = {POLICY_NAMED: POLICY, TOOL_NAMED: TOOL}
 
@@ -157,14 +158,12 @@ class Chains:
         object_, record = f"evidence/{named.name}", f"{chain.writer}/{first}"
         if (chain.announced or first > chain.next_seq) and not chain.fill_announced(first, first + named.count - 1):
             self._meet_hole(chain, facts, first, object_, record)
-        if chain.overdue is not None and facts.state == WHOLE and facts.first_time > chain.overdue[1] + AHEAD:
-            self._fail_overdue(chain)
-        chain.overdue = None
         chain.next_seq = first + named.count
-        chain.last = facts.last if facts.state == WHOLE else None
-        chain.last_time = (
-            max(chain.last_time, facts.last_time) if facts.state == WHOLE else max(chain.last_time, at.time)
-        )
+        if facts.state == WHOLE:
+            self._judge_overdue(chain, facts.first_time, facts.last_time)
+            chain.last, chain.last_time = facts.last, max(chain.last_time, facts.last_time)
+        else:  # nobody knows its times, so they are taken for the latest that they can be
+            chain.overdue, chain.last, chain.last_time = None, None, max(chain.last_time, at.time)
         self._follow(chain, named, facts, first, object_)
         if chain.lives:
             self.living[chain.writer] = chain
@@ -179,6 +178,8 @@ class Chains:
                 f"a log:gap for {chain.next_seq} to {first - 1} before it" if first > chain.next_seq else "no log:gap"
             )
             self.findings.fail("chains", object_, record, expected, found)
+            if announced is not None:
+                chain.correct(announced, chain.next_seq, first - 1)
         elif facts.state == WHOLE and announced.stated - facts.first_time < GAP_AFTER:
             found = f"the record after it is of {format_time(facts.first_time)}"
             expected = "a log:gap only for a hole that is older than 10 minutes"
@@ -274,24 +275,35 @@ class Chains:
         """
         for chain in self.living.values():
             self._judge_silence(chain, as_of, heard.get(chain.writer))
-        waits = [self._judge_holes(chain, as_of) for chain in self.all.values()]
         for chain in self.all.values():
-            self._judge_calls(chain)
-        return any(waits)
+            self._judge_overdue(chain, *heard.get(chain.writer, (_NEVER, _NEVER)))
+        waiting = [self._judge_holes(chain, as_of) for chain in self.all.values()]
+        return any(waiting)
+
+    def list_calls(self) -> None:
+        """List the calls that have not ended."""
+        for chain in self.all.values():
+            self._list_calls(chain)
 
     def _judge_silence(self, chain: Chain, as_of: Micros, heard: tuple[Micros, Micros] | None) -> None:
-        if chain.overdue is not None and (heard is None or heard[0] > chain.overdue[1] + AHEAD):
-            self._fail_overdue(chain)
         last = max(chain.last_time, heard[1] if heard else 0)
         if as_of - last > SILENT_AFTER:
             record, found = f"{chain.writer}/{chain.next_seq - 1}", f"silent since {format_time(last)}"
             self.findings.fail("chains", None, record, "closed, or stated lost", found)
 
-    def _fail_overdue(self, chain: Chain) -> None:
-        assert chain.overdue is not None  # noqa: S101 asked only then
-        object_, at = chain.overdue
-        expected = f"a log:writer_lost for {chain.writer}, silent since {format_time(chain.last_time)}"
-        self.findings.fail("chains", object_, None, expected, f"none at {format_time(at)}")
+    def _judge_overdue(self, chain: Chain, first: Micros, last: Micros) -> None:
+        """Judge whether a commit had to state a writer lost, by the times of the next records of it.
+
+        It need not have done so if one of them was made in the 30 minutes before it: that one may have been known, and
+        waiting.
+        """
+        if chain.overdue is None or last <= chain.overdue[1] - LOST_AFTER:
+            return
+        if first > chain.overdue[1] + AHEAD:
+            object_, at = chain.overdue
+            expected = f"a log:writer_lost for {chain.writer}, silent since {format_time(chain.last_time)}"
+            self.findings.fail("chains", object_, None, expected, f"none at {format_time(at)}")
+        chain.overdue = None
 
     def _judge_holes(self, chain: Chain, as_of: Micros) -> bool:
         waits = False
@@ -305,7 +317,7 @@ class Chains:
                 self.findings.fail("gaps", hole.object, record, f"the records {hole.first} to {hole.last}", "a hole")
         return waits
 
-    def _judge_calls(self, chain: Chain) -> None:
+    def _list_calls(self, chain: Chain) -> None:
         self.findings.count("calls", chain.calls.begun)
         open_ = sorted(chain.calls.open.values(), key=lambda call: call.seq)
         if not open_:

@@ -39,7 +39,7 @@ class CommitReader:
 
     Attributes:
         next: Where the next one begins.
-        broken: One could not be read, so whatever comes after it is not followed.
+        broken: One is missing or could not be read, so whatever comes after it is not followed.
     """
 
     evidence: Bucket

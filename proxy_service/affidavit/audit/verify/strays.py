@@ -15,13 +15,10 @@ from affidavit.audit.verify.checkpoints import HEAD
 from affidavit.audit.verify.registrations import read_registration
 from affidavit.audit.verify.report import Findings
 from affidavit.audit.verify.tree import Tree
+from affidavit.audit.verify.walk import CHECKPOINT_NAME, COMMIT_NAME, positions
 from affidavit.errors import Malformed, Unavailable
 from affidavit.evidence.names import WRITER_ID, parse_bodies_name, parse_registration_name
 from affidavit.tlog.tiles import TileName, parse_path
-
-_POSITION = r"[0-9]{20}"
-_COMMIT = re.compile(rf"commit/({_POSITION})\.json", re.ASCII)
-_CHECKPOINT = re.compile(rf"checkpoint/({_POSITION})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,8 +71,8 @@ class Strays:
         """Go through everything but the segments of admitted writers."""
         self._top()
         self._registrations()
-        self._positions("commit/", _COMMIT, self.followed.commits, self._judge_commits)
-        self._positions("checkpoint/", _CHECKPOINT, self.followed.kept, self._judge_checkpoints)
+        self._positions("commit/", COMMIT_NAME, self.followed.commits, self._judge_commits)
+        self._positions("checkpoint/", CHECKPOINT_NAME, self.followed.kept, self._judge_checkpoints)
         for object_ in self.buckets.bodies.strange():
             self.noise(object_, "no bucket of a retention class")
         for retention_class in self.buckets.bodies.classes():
@@ -127,8 +124,7 @@ class Strays:
             else:
                 self.noise(f"evidence/{name}", "not a name of the format")
         if count != expected:
-            names = self.buckets.evidence.names(folder)
-            judge(sorted(int(match[1]) for match in map(form.fullmatch, names) if match))
+            judge(sorted(positions(self.buckets.evidence, folder, form)))
 
     def _judge_commits(self, found: list[int]) -> None:
         known = set(self.followed.starts())

@@ -22,7 +22,8 @@ from affidavit.errors import Malformed
 from affidavit.evidence.segment import is_hash
 
 POLICY, POLICY_NAMED, TOOL, TOOL_NAMED = "policy", "policy named", "tool", "tool named"
-APPROVED_CALL, REQUESTED, DECIDED, ENDED, CONSUMED = "call", "requested", "decided", "ended", "consumed"
+APPROVED_CALL, REQUESTED, DECIDED = "call:requested", "approval:requested", "approval:decided"
+CONSUMED, ENDED = "approval:consumed", "approval ended"
 
 _SHOWN = 80  # characters of a value that a finding quotes
 _DECISIONS = ("allow", "deny", "require_approval")

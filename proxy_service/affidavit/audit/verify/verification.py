@@ -37,7 +37,7 @@ from affidavit.audit.verify.waiting import Waiting
 from affidavit.audit.verify.walk import Walk
 from affidavit.clock import MINUTE, Micros, format_time
 from affidavit.errors import Malformed, Unavailable
-from affidavit.evidence.names import parse_segment_name
+from affidavit.evidence.names import commit_name, parse_segment_name
 from affidavit.tlog.merkle import HASH_SIZE, leaf_hash
 
 SMALL = 10_000  # records; below it, starting processes takes longer than the work
@@ -264,27 +264,49 @@ class _Verification:
     def _finish(self, as_of: Micros) -> None:
         for index, width in self.tree.finish():
             self.tree.check_bundles(index, self.tasks.do((BUNDLE, index, width)))
-        waiting = self._look_around(as_of)
-        heard = waiting.heard if waiting else {}
-        waits = self.chains.finish(as_of, heard)
-        self.approvals.finish(as_of, hole_waits=waits or bool(waiting and waiting.behind_a_hole))
+        landed = self.walk.landed()
+        truncated = not self.reader.broken and self._find_break(landed)
+        waits = True  # where the log cannot be followed to its end, a step may be there
+        if not (self.reader.broken or truncated):
+            waiting = self._look_around(as_of, landed)
+            waits = self.chains.finish(as_of, waiting.heard) or waiting.behind_a_hole
+        else:
+            for check in ("tree", "uncommitted", "strays"):
+                self.findings.unread(check, None, f"the commits cannot be followed beyond {self.walk.end} records")
+        self.chains.list_calls()
+        self.approvals.finish(as_of, hole_waits=waits)
         self.attestations.finish()
         head_given = self.request.buckets.log is not None
-        self.checkpoints.finish(as_of, head_given=head_given, broken=self.reader.broken)
+        self.checkpoints.finish(as_of, self.walk.end, head_given=head_given, broken=self.reader.broken)
         self._add_notes(as_of)
 
-    def _look_around(self, as_of: Micros) -> Waiting | None:
-        """Look at what no commit names; after a broken commit nobody knows what that is."""
-        if self.reader.broken:
-            for check in ("uncommitted", "strays"):
-                self.findings.unread(check, None, f"the commits cannot be followed beyond {self.walk.end} records")
-            return None
+    def _find_break(self, landed: int) -> bool:
+        """Tell whether the log went on beyond the last commit that is there, and say so if it did."""
+        try:
+            commit, signed = self.walk.beyond(landed)
+        except Unavailable as error:
+            self.findings.unread("commits", "evidence/commit/", str(error))
+            return True
+        head = self.checkpoints.head
+        if signed is not None and self.tasks.do((CHECKPOINT, signed))[0] != "ok":
+            signed = None  # anybody may have put it there
+        if signed is None and head is not None and head.size > landed:
+            signed = head.size
+        if signed is None:
+            return False  # a commit alone that is not reached proves nothing but itself
+        found = "absent" if commit is None else f"absent, while evidence/{commit_name(commit)} is there"
+        expected = f"the commit that begins at {landed}, since the log was signed at {signed}"
+        self.findings.fail("commits", f"evidence/{commit_name(landed)}", None, expected, found)
+        return True
+
+    def _look_around(self, as_of: Micros, landed: int) -> Waiting:
+        """Look at what no commit names."""
         buckets, walk = self.request.buckets, self.walk
         followed = Followed(
             commits=self.findings.results["commits"].checked,
             kept=self.checkpoints.kept,
             size=walk.end,
-            landed=walk.landed(),
+            landed=landed,
             starts=walk.starts,
         )
         strays = Strays(self.findings, buckets, self.chains, self.tree, followed, walk.bodies_of)

@@ -5,6 +5,7 @@ Source: evidence-format section 7.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -18,6 +19,8 @@ from affidavit.audit.verify.report import Findings
 from affidavit.errors import Malformed, Unavailable
 from affidavit.evidence.names import bodies_name, parse_segment_name
 
+COMMIT_NAME = re.compile(r"commit/([0-9]{20})\.json", re.ASCII)
+CHECKPOINT_NAME = re.compile(r"checkpoint/([0-9]{20})", re.ASCII)
 _MOST_LOCATED = 100  # records that are looked up by their place; each costs a walk
 
 
@@ -54,6 +57,16 @@ class Walk:
             pass
         return reader.next
 
+    def beyond(self, end: int) -> tuple[int | None, int | None]:
+        """Return where the first commit begins that lies beyond a position, and the first size that is signed there.
+
+        Raises:
+            Unavailable: A folder cannot be listed.
+        """
+        starts = (at for at in positions(self.evidence, "commit/", COMMIT_NAME) if at > end)
+        sizes = (at for at in positions(self.evidence, "checkpoint/", CHECKPOINT_NAME) if at > end)
+        return min(starts, default=None), min(sizes, default=None)
+
     def segments_of(self, writers: frozenset[str]) -> dict[str, list[NamedSegment]]:
         """Return the committed segments of some writers."""
         found: dict[str, list[NamedSegment]] = {writer: [] for writer in writers}
@@ -89,6 +102,14 @@ class Walk:
             return
         for retention_class, sha256 in segment.bodies.items():
             yield f"bodies/{retention_class}/{bodies_name(segment.writer, segment.first_seq, sha256)}"
+
+
+def positions(evidence: Bucket, folder: str, form: re.Pattern[str]) -> Iterator[int]:
+    """Yield the positions in the names of a folder, in no order; raises `Unavailable`."""
+    for name in evidence.names(folder):
+        match = form.fullmatch(name)
+        if match is not None:
+            yield int(match[1])
 
 
 def _record_in(commit: Commit, offset: int) -> str | None:
