@@ -46,7 +46,13 @@ def main() -> int:
         with _folder(keep=arguments.keep) as folder, _house(stage, folder, keep=arguments.keep) as house:
             _play(stage, house)
             if arguments.keep and not stage.broken:
-                _invite(stage, house.url, house.laptop.token(house.url, lasts=YOUR_TOKEN_S, sub="you"))
+                _invite(
+                    stage,
+                    house.url,
+                    house.laptop.token(
+                        house.url, lasts=YOUR_TOKEN_S, sub="you", email="you@example.com", email_verified=True
+                    ),
+                )
                 _stay(stage, house)
         if not arguments.keep:
             stage.say(f"{time.monotonic() - begun:.0f} s in all.", "dim")

@@ -18,7 +18,7 @@ from affidavit.audit.timeline.entries import CallEntry, Entry
 from affidavit.audit.timeline.forms import form, record_form
 from affidavit.audit.timeline.items import Damage, Hole, Item, Recorded
 from affidavit.audit.timeline.reader import Reader
-from affidavit.audit.timeline.recent import LastCalls
+from affidavit.audit.timeline.recent import LastCalls, last_calls
 from affidavit.audit.timeline.standing import Log
 from affidavit.audit.timeline.weave import Weaver
 from affidavit.cli.folder import log_key, open_buckets
@@ -77,8 +77,8 @@ def run(arguments: argparse.Namespace) -> int:
         return _show_call(reader, which, arguments)
     session = None if which is None else _session(reader, which)
     since = 0 if arguments.since is None else _since(arguments.since, system_clock())
-    entries = _entries(reader, session, since, None if arguments.json or arguments.full else KEPT)
-    return _show(_last(entries, arguments.last) if arguments.last else entries, arguments)
+    keep = None if arguments.json or arguments.full else KEPT
+    return _show(_entries(reader, session, since, keep, arguments.last), arguments)
 
 
 def printer(page: Page, arguments: argparse.Namespace) -> EntryPrinter:
@@ -98,8 +98,19 @@ def write_json(entry: dict[str, Any]) -> None:
     sys.stdout.buffer.write(print_json(entry) + b"\n")
 
 
-def _entries(reader: Reader, session: str | None, since: Micros, keep: int | None) -> Iterator[Entry]:
-    weaver = Weaver(reader.commits.admitted.__contains__, session=session, keep=keep)
+def _entries(reader: Reader, session: str | None, since: Micros, keep: int | None, last: int | None) -> Iterable[Entry]:
+    def new_weaver() -> Weaver:
+        return Weaver(reader.commits.admitted.__contains__, session=session, keep=keep)
+
+    if last is None:
+        return _woven(reader, new_weaver(), since)
+    if session is None and since == 0:
+        weaver, entries = last_calls(reader, new_weaver, last)
+        return _last([*entries, *weaver.rest()], last)
+    return _last(_woven(reader, new_weaver(), since), last)
+
+
+def _woven(reader: Reader, weaver: Weaver, since: Micros) -> Iterator[Entry]:
     for item in reader.since(since):
         weaver.take(item)
         yield from weaver.ready(item.at)

@@ -67,6 +67,11 @@ class Chain:
         first = max(0, bisect_left(keys, (seq + 1) << _H16_BITS) - 1)
         return self._read_all(keys[first:], begins=first == 0)
 
+    def newest(self) -> Micros:
+        """Return about when something was said last: when its last segment begins."""
+        keys, _ = self._list()
+        return self._time_at(keys, len(keys) - 1)
+
     def unchecked(self) -> Iterator[bytes]:
         """Yield the lines of each segment as they lie there, for a search; nothing in them is to be believed."""
         for key in self._list()[0]:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-from affidavit.audit.timeline.chain import opened
 from affidavit.audit.timeline.entries import CallEntry, Entry
 from affidavit.audit.timeline.reader import Reader
 from affidavit.audit.timeline.weave import Weaver
-from affidavit.clock import DAY, MINUTE, Micros
+from affidavit.clock import DAY, MINUTE, SECOND, Micros
 
 # How far back it is looked, until there are calls enough; the next is tried where there are not.
-_WINDOWS: tuple[Micros, ...] = (MINUTE, 10 * MINUTE, 120 * MINUTE, DAY, 10 * DAY, 100 * DAY)
+_WINDOWS: tuple[Micros, ...] = (5 * SECOND, MINUTE, 10 * MINUTE, 120 * MINUTE, DAY, 10 * DAY, 100 * DAY)
+
+_NEWEST = 8  # writers that are asked: gateways that speak at the same time
 
 
 class LastCalls:
@@ -57,8 +58,8 @@ def last_calls(reader: Reader, new_weaver: Callable[[], Weaver], calls: int) -> 
 
 
 def _newest(reader: Reader) -> Micros:
-    """Return a time with not much after it: of the newest commit, or of the newest writer's start."""
-    return max([reader.commits.newest(), *(opened(writer) for writer in reader.writers()[-1:])])
+    """Return a time with not much after it: of the newest commit, or of what the newest writers have said last."""
+    return max([reader.commits.newest(), *(reader.chain(one).newest() for one in reader.writers()[-_NEWEST:])])
 
 
 def _counts(entry: Entry) -> bool:

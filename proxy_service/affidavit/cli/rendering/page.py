@@ -19,6 +19,7 @@ class Page:
 
     def __init__(self, console: Console) -> None:
         self._console = console
+        self._wraps = console.is_terminal
 
     def line(self, content: Text | str = "", margin: Text | str = "") -> None:
         """Print one line.
@@ -29,7 +30,7 @@ class Page:
         """
         content = Text(content, end="") if isinstance(content, str) else content
         margin = Text(margin, end="") if isinstance(margin, str) else margin
-        if not self._console.is_terminal:
+        if not self._wraps:
             self._console.file.write(f"{margin.plain}{content.plain}".rstrip(" ") + "\n")
             return
         width = max(_NARROWEST, self._console.width - margin.cell_len)
