@@ -1,6 +1,6 @@
 """Group commit: records of many calls become durable together, one segment in flight at a time.
 
-Runs on the event loop; one thread of its own seals, signs and publishes. A record that has its place in the chain is
+Runs on the event loop; one thread of its own publishes. A record that has its place in the chain is
 never dropped or changed: when the bus fails, the same bytes are published again until it takes them, and meanwhile
 new calls are refused.
 
@@ -39,7 +39,7 @@ class _Batch:
     entries: list[Entry] = field(default_factory=list)
     size: int = 0
     waiters: list[tuple[asyncio.Future[None], type[Exception]]] = field(default_factory=list)
-    sealed: list[EvidenceObject] | None = None
+    sealed: list[EvidenceObject] = field(default_factory=list)
 
     def takes(self, size: int) -> bool:
         return not self.entries or (len(self.entries) < BATCH_RECORDS and self.size + size <= BATCH_BYTES)
@@ -170,6 +170,10 @@ class Recorder:
 
     def _send(self) -> None:
         batch = self._in_flight
+        assert batch is not None  # noqa: S101 whoever sends has taken one
+        if not batch.sealed:
+            # Here and not in the thread, which would have to win the interpreter's lock back after each hash.
+            batch.sealed = self.writer.seal(batch.entries)
         self._deadline = self._loop.call_later(DEADLINE, self._declare_outage, "the evidence store does not answer")
         self._work.put(batch)
 
@@ -177,8 +181,6 @@ class Recorder:
         while (batch := self._work.get()) is not None:
             error: Exception | None = None
             try:
-                if batch.sealed is None:
-                    batch.sealed = self.writer.seal(batch.entries)
                 self._bus.publish(batch.sealed)
             except (Unavailable, OutcomeUnknown) as failure:
                 error = failure
