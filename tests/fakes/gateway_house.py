@@ -3,6 +3,7 @@
 `HOUSE` has a rule for every kind of journey. Nothing in it depends on the port that the gateway listens on.
 """
 
+import itertools
 import socket
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -151,9 +152,10 @@ class House:
         self.upstream.forget()
 
 
-_addresses = iter(range(2, 255))
+_addresses = itertools.count(2)
 
 
 def _address() -> str:
     """Return a loopback address that nobody had: what strangers do is counted by address."""
-    return f"127.0.0.{next(_addresses)}"
+    number = next(_addresses)
+    return f"127.0.{number // 250}.{number % 250 + 1}"
