@@ -27,6 +27,7 @@ BATCH_RECORDS = 200  # architecture "Group commit"
 BATCH_BYTES = 1024 * 1024  # records and bodies, before packing
 MANY = 4  # records of the last segment from which on it pays to let the loop gather more of them
 ENOUGH = 16  # records; half of 32 calls, so that one half is worked on while the other becomes durable
+SEALED_HERE = 128 * 1024  # bytes of a batch; what takes longer than a millisecond is sealed by the thread
 DEADLINE = 2.0  # seconds until those who wait are told that the bus does not answer
 FIRST_RETRY, LAST_RETRY = 0.1, 1.0  # seconds between attempts while the bus is down
 HELD_BYTES = 128 * 1024 * 1024  # what may wait in an outage; beyond it, answers are recorded without their bodies
@@ -171,16 +172,20 @@ class Recorder:
     def _send(self) -> None:
         batch = self._in_flight
         assert batch is not None  # noqa: S101 whoever sends has taken one
-        if not batch.sealed:
-            # Here and not in the thread, which would have to win the interpreter's lock back after each hash.
-            batch.sealed = self.writer.seal(batch.entries)
+        if batch.size <= SEALED_HERE:
+            self._seal(batch)  # the thread would have to win the interpreter's lock back after each hash
         self._deadline = self._loop.call_later(DEADLINE, self._declare_outage, "the evidence store does not answer")
         self._work.put(batch)
+
+    def _seal(self, batch: _Batch) -> None:
+        if not batch.sealed:
+            batch.sealed = self.writer.seal(batch.entries)
 
     def _publish_forever(self) -> None:
         while (batch := self._work.get()) is not None:
             error: Exception | None = None
             try:
+                self._seal(batch)
                 self._bus.publish(batch.sealed)
             except (Unavailable, OutcomeUnknown) as failure:
                 error = failure
