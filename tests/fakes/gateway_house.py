@@ -50,7 +50,7 @@ upstreams:
     kind: mcp
     url: {upstream}
     credential:
-      header: {{name: Authorization, prefix: "Bearer ", file: ./warehouse-token}}
+      header: {name: Authorization, prefix: "Bearer ", file: ./warehouse-token}
   - name: hasty
     kind: mcp
     url: {upstream}
@@ -141,7 +141,8 @@ class House:
         (self.folder / "warehouse-token").write_text(CREDENTIAL)
         with socket.create_server(("127.0.0.1", 0)) as nobody:
             closed = nobody.getsockname()[1]
-        self.configuration.write_text(configuration.format(upstream=self.upstream.url, closed=closed))
+        text = configuration.replace("{upstream}", self.upstream.url).replace("{closed}", str(closed))
+        self.configuration.write_text(text)
 
     def await_listings(self, *upstreams: str) -> None:
         """Wait until the gateway has had its own look at the tools; what comes to the upstream then is the test's."""

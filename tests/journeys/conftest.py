@@ -6,16 +6,18 @@ Then its folder must hold up: to `fakes.auditor`, which shares no code with the 
 """
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from fakes.auditor import audit_folder
 from fakes.evidence_folder import EvidenceFolder
-from fakes.gateway_house import TOOLS, House
+from fakes.gateway_house import HOUSE, TOOLS, House
 from fakes.gateway_process import PROGRAM, serving
 from fakes.scripted_upstream import ScriptedUpstream
+
+Start = Callable[..., Iterator[House]]
 
 
 @pytest.fixture(scope="module")
@@ -25,10 +27,19 @@ def upstream() -> Iterator[ScriptedUpstream]:
 
 
 @pytest.fixture(scope="module")
-def house(upstream: ScriptedUpstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def house(upstream: ScriptedUpstream, tmp_path_factory: pytest.TempPathFactory, start: Start) -> Iterator[House]:
     """A gateway that runs, and after the module's last test the proof that its evidence holds."""
-    house = House(tmp_path_factory.mktemp("house"), upstream)
-    house.prepare()
+    yield from start(House(tmp_path_factory.mktemp("house"), upstream))
+
+
+@pytest.fixture(scope="session")
+def start() -> Start:
+    """Return what starts a house's gateway, gives the house, and then ends it and checks what it leaves behind."""
+    return _run
+
+
+def _run(house: House, change: Callable[[str], str] = str) -> Iterator[House]:
+    house.prepare(change(HOUSE))
     with serving(house.configuration, house.data) as house.running:
         house.await_listings("warehouse", "hasty", "asking")
         yield house

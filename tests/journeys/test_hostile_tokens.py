@@ -24,6 +24,22 @@ def person(house: House, **claims) -> dict:
     return {"sub": "ana", "email": "ana@example.com", "email_verified": True, "aud": AUDIENCE, **claims}
 
 
+def _now() -> int:
+    return int(time.time())
+
+
+def _signed_by_a_stranger(house: House) -> str:
+    stranger = Issuer(house.staff.url)
+    return stranger.token(header={"kid": house.staff.key.kid}, **person(house))
+
+
+def _respelled(house: House) -> str:
+    """Set the unused bits of the signature's last character, which sloppy decoders pass over."""
+    token = house.token()
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    return token[:-1] + alphabet[alphabet.index(token[-1]) ^ 1]
+
+
 BAD = {
     "wrong audience": ("wrong_audience", lambda h: h.token(aud="https://other.example.com")),
     "another upstream's audience": ("wrong_audience", lambda h: h.token(aud=f"{AUDIENCE}/mcp/asking")),
@@ -256,19 +272,3 @@ def test_a_key_that_its_issuer_has_just_rotated_is_fetched_and_recorded_before_i
     verified = house.evidence.records("identity:verified")[-1]
     assert sets[-1]["seq"] < verified["seq"]
     assert json.loads(house.evidence.body(sets[-1]["keys"])) == json.loads(house.staff.jwks())
-
-
-def _now() -> int:
-    return int(time.time())
-
-
-def _signed_by_a_stranger(house: House) -> str:
-    stranger = Issuer(house.staff.url)
-    return stranger.token(header={"kid": house.staff.key.kid}, **person(house))
-
-
-def _respelled(house: House) -> str:
-    """Set the unused bits of the signature's last character, which sloppy decoders pass over."""
-    token = house.token()
-    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-    return token[:-1] + alphabet[alphabet.index(token[-1]) ^ 1]
