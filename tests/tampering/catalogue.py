@@ -19,7 +19,7 @@ class Tampering:
         name: What is done.
         tamper: Does it to a story.
         checks: All checks that fail because of it, no more and no fewer.
-        object: Part of the name of an object that a finding of the first check names.
+        where: Part of the name of an object that a finding of the first check names.
         record: Gives the record that such a finding names, from the story; None: not asked for.
         found: Part of what a finding of the first check says it found, or expected.
     """
@@ -27,7 +27,7 @@ class Tampering:
     name: str
     tamper: Tamper
     checks: tuple[str, ...]
-    object: str | None
+    where: str | None
     record: Callable[[Story], str] | None
     found: str | None
 
@@ -36,12 +36,12 @@ CATALOGUE: list[Tampering] = []
 
 
 def caught(
-    *checks: str, object: str | None = None, record: Any = None, found: str | None = None
+    *checks: str, where: str | None = None, record: Any = None, found: str | None = None
 ) -> Callable[[Tamper], Tamper]:
     """Put a tampering into the catalogue, with the checks that must catch it."""
 
     def enter(tamper: Tamper) -> Tamper:
-        CATALOGUE.append(Tampering(tamper.__name__, tamper, checks, object, record, found))
+        CATALOGUE.append(Tampering(tamper.__name__, tamper, checks, where, record, found))
         return tamper
 
     return enter
@@ -57,12 +57,3 @@ def find(files: dict[str, bytes], *parts: str) -> str:
 def flip(data: bytes, place: int = -1) -> bytes:
     place %= len(data)
     return data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :]
-
-
-def on_files(change: Callable[[dict[str, bytes]], Any]) -> Callable[[dict[str, bytes]], None]:
-    """Return a twist of all files that changes them in place."""
-
-    def twist(files: dict[str, bytes]) -> None:
-        change(files)
-
-    return twist

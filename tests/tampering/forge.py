@@ -32,6 +32,11 @@ def same(value: Any) -> Any:
     return value
 
 
+def always(value: Any) -> Twist:
+    """Return a twist that writes one thing, whatever would be right."""
+    return lambda *_: value
+
+
 def sha(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 

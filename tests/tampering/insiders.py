@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 from typing import Any
 
 from tampering.catalogue import caught
-from tampering.forge import Body, Commit, Rec, Seg, at, canonical, key_of, note, sha
+from tampering.forge import Body, Commit, Rec, Seg, always, at, canonical, key_of, note, sha
 from tampering.story import (
     POLICY,
     Story,
@@ -86,22 +87,16 @@ def a_header_is_a_well_of_brackets(story: Story) -> None:
 
 @caught("segments", found="64 MiB")
 def a_segment_is_a_bomb(story: Story) -> None:
-    import gzip
-
-    story.front.segs[1].packed = lambda stored: gzip.compress(b"\0" * (64 * 1024 * 1024 + 1), mtime=0)
+    story.front.segs[1].packed = always(gzip.compress(b"\0" * (64 * 1024 * 1024 + 1), mtime=0))
 
 
 @caught("segments", found="gzip")
 def a_segment_is_packed_with_a_time(story: Story) -> None:
-    import gzip
-
     story.front.segs[1].packed = lambda stored: gzip.compress(gzip.decompress(stored), mtime=5)
 
 
 @caught("segments", found="not exactly one whole gzip member")
 def a_segment_is_packed_in_two_members(story: Story) -> None:
-    import gzip
-
     def split(stored: bytes) -> bytes:
         text = gzip.decompress(stored)
         return gzip.compress(text[:50], mtime=0) + gzip.compress(text[50:], mtime=0)
@@ -136,7 +131,7 @@ def a_record_says_a_key_twice(story: Story) -> None:
 
 @caught("segments", record=record("first"), found="not JSON")
 def a_record_is_a_well_of_brackets(story: Story) -> None:
-    story.first.twist_bytes = lambda data: b'{"a":' * 400 + b"1" + b"}" * 400
+    story.first.twist_bytes = always(b'{"a":' * 400 + b"1" + b"}" * 400)
 
 
 @caught("segments", record=record("first"), found="not a JSON object")
@@ -151,7 +146,7 @@ def a_record_is_not_unicode(story: Story) -> None:
 
 @caught("segments", record=record("first"), found="more than a log entry has")
 def a_record_is_too_long_for_the_log(story: Story) -> None:
-    story.plan.write_tiles = lambda files, leaves: None  # no tile could hold it
+    story.plan.write_tiles = always(None)  # no tile could hold it
     story.first.fields["x"] = "x" * 65_536
 
 
@@ -203,27 +198,27 @@ def a_writer_is_admitted_one_commit_too_late(story: Story) -> None:
     story.commits[3].statements.append(story.commits[2].statements.pop())
 
 
-@caught("chains", object="evidence/writer/", found="role console")
+@caught("chains", where="evidence/writer/", found="role console")
 def a_writer_is_admitted_with_another_role(story: Story) -> None:
     story.admissions["front"].fields["role"] = "console"
 
 
-@caught("chains", object="evidence/writer/", found="hash " + "0" * 64)
+@caught("chains", where="evidence/writer/", found="hash " + "0" * 64)
 def a_writer_is_admitted_with_another_hash(story: Story) -> None:
     story.admissions["front"].fields["registration_sha256"] = "0" * 64
 
 
-@caught("chains", object="evidence/writer/", found="other.example")
+@caught("chains", where="evidence/writer/", found="other.example")
 def a_registration_is_for_another_log(story: Story) -> None:
     story.front.twist = put(origin="other.example/log")
 
 
-@caught("chains", object="evidence/writer/", found="version 1")
+@caught("chains", where="evidence/writer/", found="version 1")
 def a_registration_has_one_field_more(story: Story) -> None:
     story.front.twist = put(note="hello")
 
 
-@caught("chains", object="evidence/writer/", found="opened")
+@caught("chains", where="evidence/writer/", found="opened")
 def a_registration_was_opened_at_another_time_than_its_id_says(story: Story) -> None:
     story.front.twist = put(opened=at(1))
 
@@ -320,12 +315,12 @@ def a_writer_is_stated_lost_too_early(story: Story) -> None:
     story.commits[9].minutes = story.stated_lost.minutes = 34.0
 
 
-@caught("chains", object="evidence/commit/", found="a log:writer_lost for")
+@caught("chains", where="evidence/commit/", found="a log:writer_lost for")
 def a_writer_is_stated_lost_one_commit_too_late(story: Story) -> None:
     story.commits.insert(9, Commit(45.0, [], [Rec("log:retention", 45.0, dict(story.retention.fields))]))
 
 
-@caught("chains", object="evidence/commit/", found="a log:writer_lost for")
+@caught("chains", where="evidence/commit/", found="a log:writer_lost for")
 def a_lost_writer_is_never_stated_lost(story: Story) -> None:
     story.commits[9:11] = [Commit(51.0, [], [Rec("log:retention", 51.0, dict(story.retention.fields))])]
     story.lost.segs.pop()
@@ -357,7 +352,7 @@ def a_gateway_decides_an_approval(story: Story) -> None:
     story.unknown.kind, story.unknown.fields = "approval:decided", {**fields, "approval": "another"}
 
 
-@caught("chains", object="evidence/commit/", found="a kind that the log may say")
+@caught("chains", where="evidence/commit/", found="a kind that the log may say")
 def the_log_says_that_it_is_alive(story: Story) -> None:
     story.commits[3].statements.append(alive(4.2))
 
@@ -463,12 +458,12 @@ def a_statement_has_no_time(story: Story) -> None:
 # commits
 
 
-@caught("commits", object="evidence/commit/", found="`previous`")
+@caught("commits", where="evidence/commit/", found="`previous`")
 def a_commit_follows_another_one(story: Story) -> None:
     story.commits[4].twist = put(previous="1" * 64)
 
 
-@caught("commits", record=lambda story: "log/6", found="log:committed of")
+@caught("commits", record=always("log/6"), found="log:committed of")
 def a_log_committed_names_another_hash(story: Story) -> None:
     story.commits[3].committed = put(commit_sha256="1" * 64)
 
@@ -534,13 +529,13 @@ def a_commit_says_another_hash_of_the_log(story: Story) -> None:
 def a_commit_stays_unsigned_for_over_ten_minutes(story: Story) -> None:
     for commit in story.commits:
         commit.unsigned = True
-    story.plan.head = lambda raw: None
+    story.plan.head = always(None)
     del story.commits[1:]
     story.plan.writers = [story.front]
     del story.front.segs[1:]
     story.commits[0].statements = [story.retention, story.admissions["front"]]
     story.front.segs[0].recs.append(closed(0.1))
-    story.plan.files = lambda files: None
+    story.plan.files = always(None)
 
 
 @caught("commits", record=record("retention"), found="log:retention with classes")
@@ -563,18 +558,18 @@ def a_statement_is_not_canonical(story: Story) -> None:
 # checkpoint, tree
 
 
-@caught("checkpoint", "tree", object="evidence/checkpoint/", found="is consistent with")
+@caught("checkpoint", "tree", where="evidence/checkpoint/", found="is consistent with")
 def a_checkpoint_is_signed_for_another_tree(story: Story) -> None:
-    story.commits[4].kept_root = lambda root: b"\x07" * 32
+    story.commits[4].kept_root = always(b"\x07" * 32)
 
 
-@caught("tree", object="evidence/checkpoint/", found="the root")
+@caught("tree", where="evidence/checkpoint/", found="the root")
 def the_last_checkpoints_are_signed_for_another_tree(story: Story) -> None:
     for commit in story.commits[8:]:
-        commit.kept_root = lambda root: b"\x07" * 32
+        commit.kept_root = always(b"\x07" * 32)
 
 
-@caught("checkpoint", "tree", object="log/checkpoint", found="the text of")
+@caught("checkpoint", "tree", where="log/checkpoint", found="the text of")
 def the_head_shows_another_tree_than_the_kept_checkpoint(story: Story) -> None:
     def head(raw: bytes) -> bytes:
         origin, size, _, _ = raw.decode().split("\n", 3)
@@ -583,7 +578,7 @@ def the_head_shows_another_tree_than_the_kept_checkpoint(story: Story) -> None:
     story.plan.head = head
 
 
-@caught("checkpoint", object="evidence/checkpoint/", found="the size")
+@caught("checkpoint", where="evidence/checkpoint/", found="the size")
 def a_kept_checkpoint_says_another_size_than_its_name(story: Story) -> None:
     def kept(raw: bytes) -> bytes:
         origin, size, root_hash, _ = raw.decode().split("\n", 3)
@@ -592,7 +587,7 @@ def a_kept_checkpoint_says_another_size_than_its_name(story: Story) -> None:
     story.commits[4].kept = kept
 
 
-@caught("checkpoint", object="evidence/checkpoint/", found="three lines")
+@caught("checkpoint", where="evidence/checkpoint/", found="three lines")
 def a_kept_checkpoint_has_an_extension_line(story: Story) -> None:
     def kept(raw: bytes) -> bytes:
         return note(raw.decode().rpartition("\n\n")[0] + "\nextension\n", story.plan.log_key)
@@ -607,9 +602,7 @@ def a_committed_record_is_rewritten_by_everybody_but_the_signer(story: Story) ->
     story.first.fields["target"] = "customers.lookup"
 
     def files(lies: dict[str, bytes]) -> None:
-        for name, data in truth.items():
-            if "checkpoint" in name:
-                lies[name] = data
+        lies |= {name: data for name, data in truth.items() if "checkpoint" in name}
 
     story.plan.files = files
 
@@ -1075,7 +1068,7 @@ def attest(story: Story, **claims: Any) -> None:
     story.resolver.attestation = attestation(story.resolver, **claims)
 
 
-@caught("attestations", object="evidence/writer/", found="signature")
+@caught("attestations", where="evidence/writer/", found="signature")
 def an_attestation_is_signed_by_somebody_else(story: Story) -> None:
     header, claims, _ = story.resolver.attestation.split(".")
     story.resolver.attestation = f"{header}.{claims}.{jwt({}, 'somebody else').split('.')[2]}"
@@ -1190,7 +1183,7 @@ def a_fork_lies_in_a_hole_that_was_filled(story: Story) -> None:
 # uncommitted
 
 
-@caught("uncommitted", object="evidence/segment/", found="a commit that names it within 10 minutes")
+@caught("uncommitted", where="evidence/segment/", found="a commit that names it within 10 minutes")
 def a_segment_is_held_back(story: Story) -> None:
     story.as_of = 73.5
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 
 from tampering.catalogue import caught, find, flip
-from tampering.forge import b64, key_of, note, signature_line, vkey
+from tampering.forge import always, b64, key_of, note, signature_line, vkey
 from tampering.story import Story
 
 
@@ -24,7 +24,7 @@ def id_of(name: str):
 # Segments
 
 
-@caught("segments", object="evidence/segment/", record=lambda story: story.first_answer.id, found="other bytes")
+@caught("segments", where="evidence/segment/", record=lambda story: story.first_answer.id, found="other bytes")
 def a_byte_of_a_segment_is_flipped(story: Story) -> None:
     def do(files):
         name = seg_name(story)
@@ -37,12 +37,12 @@ def a_byte_of_a_segment_is_flipped(story: Story) -> None:
     change(story, do)
 
 
-@caught("segments", object="evidence/segment/", record=lambda story: story.first.id, found="absent")
+@caught("segments", where="evidence/segment/", record=lambda story: story.first.id, found="absent")
 def a_segment_is_deleted(story: Story) -> None:
     change(story, lambda files: files.pop(seg_name(story)) and None)
 
 
-@caught("segments", object="evidence/segment/", found="other bytes")
+@caught("segments", where="evidence/segment/", found="other bytes")
 def a_segment_is_cut_short(story: Story) -> None:
     def do(files):
         files[seg_name(story)] = files[seg_name(story)][:-9]
@@ -121,7 +121,7 @@ def the_late_segment_is_deleted(story: Story) -> None:
 # Registrations
 
 
-@caught("chains", object="evidence/writer/", found="hash")
+@caught("chains", where="evidence/writer/", found="hash")
 def a_byte_of_a_registration_is_flipped(story: Story) -> None:
     def do(files):
         name = f"evidence/writer/{story.front.id}.json"
@@ -130,12 +130,12 @@ def a_byte_of_a_registration_is_flipped(story: Story) -> None:
     change(story, do)
 
 
-@caught("chains", object="evidence/writer/", found="absent")
+@caught("chains", where="evidence/writer/", found="absent")
 def a_registration_is_deleted(story: Story) -> None:
     change(story, lambda files: files.pop(f"evidence/writer/{story.front.id}.json") and None)
 
 
-@caught("chains", object="evidence/writer/", found="not canonical")
+@caught("chains", where="evidence/writer/", found="not canonical")
 def a_registration_is_reformatted(story: Story) -> None:
     def do(files):
         name = f"evidence/writer/{story.front.id}.json"
@@ -144,7 +144,7 @@ def a_registration_is_reformatted(story: Story) -> None:
     change(story, do)
 
 
-@caught("chains", object="evidence/writer/", found="nested too deep")
+@caught("chains", where="evidence/writer/", found="nested too deep")
 def a_registration_becomes_a_well_of_brackets(story: Story) -> None:
     def do(files):
         files[f"evidence/writer/{story.front.id}.json"] = b'{"a":' * 400 + b"1" + b"}" * 400
@@ -152,7 +152,7 @@ def a_registration_becomes_a_well_of_brackets(story: Story) -> None:
     change(story, do)
 
 
-@caught("segments", "chains", object="evidence/segment/")
+@caught("segments", "chains", where="evidence/segment/")
 def the_key_in_a_registration_is_replaced(story: Story) -> None:
     def do(files):
         name = f"evidence/writer/{story.front.id}.json"
@@ -166,7 +166,7 @@ def the_key_in_a_registration_is_replaced(story: Story) -> None:
 # Bodies
 
 
-@caught("bodies", object="bodies/standard/", record=lambda story: story.first_answer.id)
+@caught("bodies", where="bodies/standard/", record=lambda story: story.first_answer.id)
 def a_byte_of_a_body_is_flipped(story: Story) -> None:
     def do(files):
         name = find(files, "bodies/standard", story.front.id, "000000000003")
@@ -177,17 +177,17 @@ def a_byte_of_a_body_is_flipped(story: Story) -> None:
     change(story, do)
 
 
-@caught("bodies", object="bodies/standard/", found="absent")
+@caught("bodies", where="bodies/standard/", found="absent")
 def a_bodies_object_is_deleted_before_its_time(story: Story) -> None:
     change(story, lambda files: files.pop(find(files, "bodies/standard", story.front.id, "000000000003")) and None)
 
 
-@caught("bodies", object="bodies/payroll/", record=id_of("payroll"), found="absent")
+@caught("bodies", where="bodies/payroll/", record=id_of("payroll"), found="absent")
 def bodies_of_a_short_class_are_deleted_before_its_day_is_over(story: Story) -> None:
     change(story, lambda files: files.pop(find(files, "bodies/payroll")) and None)
 
 
-@caught("bodies", object="bodies/standard/")
+@caught("bodies", where="bodies/standard/")
 def a_bodies_object_is_replaced_by_another_packing_of_the_same(story: Story) -> None:
     def do(files):
         name = find(files, "bodies/standard", story.front.id, "000000000003")
@@ -196,7 +196,7 @@ def a_bodies_object_is_replaced_by_another_packing_of_the_same(story: Story) -> 
     change(story, do)
 
 
-@caught("bodies", object="bodies/standard/")
+@caught("bodies", where="bodies/standard/")
 def a_bodies_object_is_emptied(story: Story) -> None:
     def do(files):
         files[find(files, "bodies/standard", story.front.id, "000000000003")] = b""
@@ -216,7 +216,7 @@ def all_bodies_are_deleted(story: Story) -> None:
 # Commits
 
 
-@caught("commits", object="evidence/commit/")
+@caught("commits", where="evidence/commit/")
 def the_time_of_a_commit_is_changed(story: Story) -> None:
     def do(files):
         name = sorted(name for name in files if "/commit/" in name)[5]
@@ -228,7 +228,7 @@ def the_time_of_a_commit_is_changed(story: Story) -> None:
 @caught("commits", found="other leaves")
 def a_statement_is_taken_out_of_a_commit(story: Story) -> None:
     def do(files):
-        name = sorted(name for name in files if "/commit/" in name)[-1]
+        name = max(name for name in files if "/commit/" in name)
         start = files[name].index(b'"statements":["') + 14
         end = files[name].index(b'","', start)
         files[name] = files[name][:start] + files[name][end + 2 :]
@@ -236,7 +236,7 @@ def a_statement_is_taken_out_of_a_commit(story: Story) -> None:
     change(story, do)
 
 
-@caught("commits", object="evidence/commit/", found="not JSON")
+@caught("commits", where="evidence/commit/", found="not JSON")
 def a_commit_is_cut_short(story: Story) -> None:
     def do(files):
         name = sorted(name for name in files if "/commit/" in name)[3]
@@ -254,7 +254,7 @@ def a_commit_becomes_a_well_of_brackets(story: Story) -> None:
     change(story, do)
 
 
-@caught("commits", "checkpoint", object="evidence/commit/", found="absent, while")
+@caught("commits", "checkpoint", where="evidence/commit/", found="absent, while")
 def a_commit_is_deleted(story: Story) -> None:
     def do(files):
         del files[sorted(name for name in files if "/commit/" in name)[3]]
@@ -271,15 +271,15 @@ def a_commit_is_put_under_another_position(story: Story) -> None:
     change(story, do)
 
 
-@caught("checkpoint", "commits", object="checkpoint")
+@caught("checkpoint", "commits", where="checkpoint")
 def the_newest_commit_is_deleted(story: Story) -> None:
     def do(files):
-        del files[sorted(name for name in files if "/commit/" in name)[-1]]
+        del files[max(name for name in files if "/commit/" in name)]
 
     change(story, do)
 
 
-@caught("commits", object="evidence/commit/00000000000000009999.json", found="not reached")
+@caught("commits", where="evidence/commit/00000000000000009999.json", found="not reached")
 def a_commit_is_added_out_of_reach(story: Story) -> None:
     def do(files):
         names = sorted(name for name in files if "/commit/" in name)
@@ -291,7 +291,7 @@ def a_commit_is_added_out_of_reach(story: Story) -> None:
 # Kept checkpoints and the head
 
 
-@caught("checkpoint", object="evidence/checkpoint/", found="absent")
+@caught("checkpoint", where="evidence/checkpoint/", found="absent")
 def a_kept_checkpoint_is_deleted(story: Story) -> None:
     def do(files):
         del files[sorted(name for name in files if "evidence/checkpoint/" in name)[4]]
@@ -299,7 +299,7 @@ def a_kept_checkpoint_is_deleted(story: Story) -> None:
     change(story, do)
 
 
-@caught("checkpoint", object="evidence/checkpoint/")
+@caught("checkpoint", where="evidence/checkpoint/")
 def a_byte_of_a_kept_signature_is_flipped(story: Story) -> None:
     def do(files):
         name = sorted(name for name in files if "evidence/checkpoint/" in name)[4]
@@ -309,7 +309,7 @@ def a_byte_of_a_kept_signature_is_flipped(story: Story) -> None:
     change(story, do)
 
 
-@caught("checkpoint", object="evidence/checkpoint/", found="more lines")
+@caught("checkpoint", where="evidence/checkpoint/", found="more lines")
 def a_kept_checkpoint_gets_a_line_of_a_witness(story: Story) -> None:
     def do(files):
         name = sorted(name for name in files if "evidence/checkpoint/" in name)[4]
@@ -319,7 +319,7 @@ def a_kept_checkpoint_gets_a_line_of_a_witness(story: Story) -> None:
     change(story, do)
 
 
-@caught("checkpoint", object="evidence/checkpoint/", found="none")
+@caught("checkpoint", where="evidence/checkpoint/", found="none")
 def a_kept_checkpoint_is_copied_to_a_size_that_no_commit_has(story: Story) -> None:
     def do(files):
         name = sorted(name for name in files if "evidence/checkpoint/" in name)[4]
@@ -328,7 +328,7 @@ def a_kept_checkpoint_is_copied_to_a_size_that_no_commit_has(story: Story) -> No
     change(story, do)
 
 
-@caught("checkpoint", object="evidence/checkpoint/", found=None)
+@caught("checkpoint", where="evidence/checkpoint/", found=None)
 def two_kept_checkpoints_change_places(story: Story) -> None:
     def do(files):
         one, other = sorted(name for name in files if "evidence/checkpoint/" in name)[4:6]
@@ -337,7 +337,7 @@ def two_kept_checkpoints_change_places(story: Story) -> None:
     change(story, do)
 
 
-@caught("checkpoint", object="evidence/checkpoint/")
+@caught("checkpoint", where="evidence/checkpoint/")
 def a_kept_checkpoint_is_signed_by_somebody_else(story: Story) -> None:
     def do(files):
         name = sorted(name for name in files if "evidence/checkpoint/" in name)[4]
@@ -346,12 +346,12 @@ def a_kept_checkpoint_is_signed_by_somebody_else(story: Story) -> None:
     change(story, do)
 
 
-@caught("checkpoint", object="log/checkpoint", found="no head")
+@caught("checkpoint", where="log/checkpoint", found="no head")
 def the_head_is_deleted(story: Story) -> None:
     change(story, lambda files: files.pop("log/checkpoint") and None)
 
 
-@caught("checkpoint", object="log/checkpoint")
+@caught("checkpoint", where="log/checkpoint")
 def a_byte_of_the_head_is_flipped(story: Story) -> None:
     def do(files):
         files["log/checkpoint"] = files["log/checkpoint"].replace(b"\n287\n", b"\n286\n")
@@ -359,12 +359,12 @@ def a_byte_of_the_head_is_flipped(story: Story) -> None:
     change(story, do)
 
 
-@caught("checkpoint", object="log/checkpoint", found="records")
+@caught("checkpoint", where="log/checkpoint", found="records")
 def the_head_is_rolled_back(story: Story) -> None:
     story.plan.head_at = 6
 
 
-@caught("checkpoint", object="log/checkpoint", found="first line")
+@caught("checkpoint", where="log/checkpoint", found="first line")
 def the_line_of_a_witness_is_put_before_the_logs_own(story: Story) -> None:
     def head(raw: bytes) -> bytes:
         text, _, line = raw.decode().rpartition("\n\n")
@@ -374,7 +374,7 @@ def the_line_of_a_witness_is_put_before_the_logs_own(story: Story) -> None:
     story.plan.head = head
 
 
-@caught("checkpoint", object="log/checkpoint")
+@caught("checkpoint", where="log/checkpoint")
 def the_head_is_of_another_log(story: Story) -> None:
     def head(raw: bytes) -> bytes:
         _, size, root_hash, _ = raw.decode().split("\n", 3)
@@ -383,15 +383,15 @@ def the_head_is_of_another_log(story: Story) -> None:
     story.plan.head = head
 
 
-@caught("checkpoint", object="log/checkpoint")
+@caught("checkpoint", where="log/checkpoint")
 def the_head_is_no_note(story: Story) -> None:
-    story.plan.head = lambda raw: b"\xff\xfe"
+    story.plan.head = always(b"\xff\xfe")
 
 
 # Tiles
 
 
-@caught("tree", object="log/tile/0/000", found="another hash at place 3")
+@caught("tree", where="log/tile/0/000", found="another hash at place 3")
 def a_byte_of_a_full_tile_is_flipped(story: Story) -> None:
     def do(files):
         files["log/tile/0/000"] = flip(files["log/tile/0/000"], 3 * 32)
@@ -399,7 +399,7 @@ def a_byte_of_a_full_tile_is_flipped(story: Story) -> None:
     change(story, do)
 
 
-@caught("tree", object="log/tile/1/000.p/1", found="another hash")
+@caught("tree", where="log/tile/1/000.p/1", found="another hash")
 def a_byte_of_a_partial_tile_is_flipped(story: Story) -> None:
     def do(files):
         files["log/tile/1/000.p/1"] = flip(files["log/tile/1/000.p/1"])
@@ -407,7 +407,7 @@ def a_byte_of_a_partial_tile_is_flipped(story: Story) -> None:
     change(story, do)
 
 
-@caught("tree", object="log/tile/0/000", found="bytes instead of")
+@caught("tree", where="log/tile/0/000", found="bytes instead of")
 def a_tile_is_cut_short(story: Story) -> None:
     def do(files):
         files["log/tile/0/000"] = files["log/tile/0/000"][:-32]
@@ -415,7 +415,7 @@ def a_tile_is_cut_short(story: Story) -> None:
     change(story, do)
 
 
-@caught("tree", object="log/tile/entries/000", record=id_of("first"), found="another entry at log position")
+@caught("tree", where="log/tile/entries/000", record=id_of("first"), found="another entry at log position")
 def a_byte_of_an_entry_bundle_is_flipped(story: Story) -> None:
     def do(files):
         bundle = files["log/tile/entries/000"]
@@ -425,7 +425,7 @@ def a_byte_of_an_entry_bundle_is_flipped(story: Story) -> None:
     change(story, do)
 
 
-@caught("tree", object="log/tile/entries/001.p/31")
+@caught("tree", where="log/tile/entries/001.p/31")
 def a_byte_of_a_partial_bundle_is_flipped(story: Story) -> None:
     def do(files):
         files["log/tile/entries/001.p/31"] = flip(files["log/tile/entries/001.p/31"])
@@ -433,7 +433,7 @@ def a_byte_of_a_partial_bundle_is_flipped(story: Story) -> None:
     change(story, do)
 
 
-@caught("tree", object="log/tile/entries/000")
+@caught("tree", where="log/tile/entries/000")
 def an_entry_bundle_is_cut_short(story: Story) -> None:
     def do(files):
         files["log/tile/entries/000"] = files["log/tile/entries/000"][:-10]
@@ -441,7 +441,7 @@ def an_entry_bundle_is_cut_short(story: Story) -> None:
     change(story, do)
 
 
-@caught("tree", object="log/tile/entries/000", found="entries")
+@caught("tree", where="log/tile/entries/000", found="entries")
 def an_entry_bundle_has_one_entry_more(story: Story) -> None:
     def do(files):
         files["log/tile/entries/000"] += b"\x00\x02{}"
@@ -449,7 +449,7 @@ def an_entry_bundle_has_one_entry_more(story: Story) -> None:
     change(story, do)
 
 
-@caught("tree", object="log/tile/0/000.p/9")
+@caught("tree", where="log/tile/0/000.p/9")
 def an_old_partial_tile_is_forged(story: Story) -> None:
     def do(files):
         files["log/tile/0/000.p/9"] = flip(files["log/tile/0/000"][: 9 * 32])
@@ -457,7 +457,7 @@ def an_old_partial_tile_is_forged(story: Story) -> None:
     change(story, do)
 
 
-@caught("tree", object="log/tile/entries/000.p/2")
+@caught("tree", where="log/tile/entries/000.p/2")
 def an_old_partial_bundle_is_forged(story: Story) -> None:
     def do(files):
         files["log/tile/entries/000.p/2"] = b"\x00\x01a\x00\x01b"
@@ -465,7 +465,7 @@ def an_old_partial_bundle_is_forged(story: Story) -> None:
     change(story, do)
 
 
-@caught("tree", object="log/tile/0/002", found="another")
+@caught("tree", where="log/tile/0/002", found="another")
 def a_tile_is_added_that_no_tree_has(story: Story) -> None:
     def do(files):
         files["log/tile/0/002"] = b"\0" * 32 * 256
@@ -473,7 +473,7 @@ def a_tile_is_added_that_no_tree_has(story: Story) -> None:
     change(story, do)
 
 
-@caught("tree", object="log/tile/0/001.p/32", found="another")
+@caught("tree", where="log/tile/0/001.p/32", found="another")
 def a_partial_tile_is_added_that_is_wider_than_the_tree(story: Story) -> None:
     def do(files):
         files["log/tile/0/001.p/32"] = files["log/tile/0/001.p/31"] + b"\0" * 32
@@ -484,7 +484,7 @@ def a_partial_tile_is_added_that_is_wider_than_the_tree(story: Story) -> None:
 # Keys, and what only an auditor's own memory shows
 
 
-@caught("checkpoint", object="log/checkpoint")
+@caught("checkpoint", where="log/checkpoint")
 def the_auditors_key_is_another_one(story: Story) -> None:
     def do(files):
         files["log.vkey"] = vkey(key_of("somebody else")).encode()
@@ -501,7 +501,7 @@ def a_writers_whole_folder_is_deleted(story: Story) -> None:
     change(story, do)
 
 
-@caught("gaps", object="evidence/segment/", found="fork")
+@caught("gaps", where="evidence/segment/", found="fork")
 def a_signed_segment_for_the_same_place_is_put_under_a_wrong_name(story: Story) -> None:
     """Stolen by an outsider: the writer really signed it, in a fork that was hidden."""
 
@@ -515,7 +515,7 @@ def a_signed_segment_for_the_same_place_is_put_under_a_wrong_name(story: Story) 
     change(story, do)
 
 
-@caught("gaps", object="evidence/segment/", record=id_of("first"), found="fork")
+@caught("gaps", where="evidence/segment/", record=id_of("first"), found="fork")
 def a_fork_is_put_beside_what_is_committed(story: Story) -> None:
     def do(files):
         other = Story()

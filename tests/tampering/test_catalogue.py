@@ -55,7 +55,7 @@ def test_tampering_is_caught_by_its_check_and_by_no_other(tmp_path, tampering: T
     assert failed(report) == set(tampering.checks), explain(report)
     record = tampering.record(story) if tampering.record else None
     assert any(
-        (tampering.object or "") in (finding.object or "")
+        (tampering.where or "") in (finding.object or "")
         and record in (None, finding.record)
         and ((tampering.found or "") in finding.found or (tampering.found or "") in finding.expected)
         for finding in findings(report, tampering.checks[0])

@@ -49,6 +49,7 @@ class Checkpoints:
     _unsigned: Unsigned = field(init=False)
     _beyond_head: StoredCommit | None = None
     _head_met: bool = False
+    _head_read: bool = True
     _deviates: tuple[str, str] | None = None
 
     def __post_init__(self) -> None:
@@ -58,21 +59,19 @@ class Checkpoints:
         """Read the head, before anything else, so that nothing that is written meanwhile makes it look too new."""
         if log is None:
             self.findings.unread("checkpoint", f"log/{HEAD}", "no log bucket was given")
-            self._head_met = True
+            self._head_read = False
             return
         try:
             raw = log.read(HEAD)
             if raw is None:
-                self._head_met = True
                 return
             self.findings.count("checkpoint")
             self.head, witnesses = self.keys.open_head(raw)
         except Unavailable as error:
             self.findings.unread("checkpoint", f"log/{HEAD}", str(error))
-            self._head_met = True
+            self._head_read = False
         except (Malformed, VerificationFailed) as error:
             self.findings.fail("checkpoint", f"log/{HEAD}", None, "a checkpoint signed by the log", str(error))
-            self._head_met = True
         else:
             if witnesses:
                 self.findings.note("checkpoint", f"log/{HEAD} carries {witnesses} lines of witnesses, not checked here")
@@ -104,13 +103,12 @@ class Checkpoints:
                 found = "another" if kept[0] == "ok" else f"that one is {kept[0]}"
                 self.findings.fail("checkpoint", f"log/{HEAD}", None, expected, found)
 
-    def finish(self, as_of: Micros, end: int, *, head_given: bool, broken: bool) -> None:
+    def finish(self, as_of: Micros, end: int, *, broken: bool) -> None:
         """Judge what has no commit, and what is late.
 
         Args:
             as_of: The time at which it is judged.
             end: Where the commits end that could be followed.
-            head_given: Whether there is a log bucket.
             broken: There seem to be more commits, of which nothing is known.
         """
         self._unsigned.finish(as_of, BEHIND)
@@ -122,7 +120,7 @@ class Checkpoints:
         if not self._head_met and self.head is not None and (not broken or self.head.size <= end):
             expected = f"a commit that ends at {self.head.size}"
             self.findings.fail("checkpoint", f"log/{HEAD}", None, expected, "none")
-        if head_given and self._beyond_head is not None:
+        if self._head_read and self._beyond_head is not None:
             behind = self._beyond_head.commit.time
             if as_of - behind > BEHIND:
                 found = f"{self.head.size} records" if self.head else "no head"

@@ -276,8 +276,7 @@ class _Verification:
         self.chains.list_calls()
         self.approvals.finish(as_of, hole_waits=waits)
         self.attestations.finish()
-        head_given = self.request.buckets.log is not None
-        self.checkpoints.finish(as_of, self.walk.end, head_given=head_given, broken=self.reader.broken)
+        self.checkpoints.finish(as_of, self.walk.end, broken=self.reader.broken)
         self._add_notes(as_of)
 
     def _find_break(self, landed: int) -> bool:
