@@ -107,7 +107,7 @@ def test_a_schema_that_is_none_has_no_annotations(key, value):
 def test_data_in_a_schema_is_no_annotation():
     data = {"x-mcp-header": "B"}
 
-    assert mirrors_of({"properties": {"a": {**REGION, "default": data, "enum": [data], "const": data}}}) == (
+    assert mirrors_of({"properties": {"a": {**REGION, "default": {"x": data}, "enum": [data], "const": data}}}) == (
         Mirror(("a",), "mcp-param-region"),
     )
 
