@@ -58,7 +58,9 @@ class Chain:
         """Yield what is there from a time on."""
         keys, damage = self._list()
         yield from damage
-        first = max(0, bisect_left(range(len(keys)), at, key=lambda index: self._time_at(keys, index)) - 1)
+        first = 0
+        if at > self.at:
+            first = max(0, bisect_left(range(len(keys)), at, key=lambda index: self._time_at(keys, index)) - 1)
         yield from (item for item in self._read_all(keys[first:], begins=first == 0) if item.at >= at)
 
     def around(self, seq: int) -> Iterator[Item]:

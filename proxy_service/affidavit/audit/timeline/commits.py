@@ -85,7 +85,7 @@ class Commits:
 
     def first_since(self, at: Micros) -> int:
         """Return the first commit that is not older than a time, or one before it."""
-        return bisect_left(range(len(self)), at, key=self._time)
+        return bisect_left(range(len(self)), at, key=self._time) if at > 0 else 0
 
     def first_saying(self, seq: int) -> int:
         """Return the first commit after which the log has said its statement `seq`."""
