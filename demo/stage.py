@@ -59,7 +59,7 @@ class Stage:
     def step(self, what: str) -> Iterator[list[str]]:
         """Say what takes time while it does, then how long it took, and what the block appends."""
         begun, more = time.monotonic(), list[str]()
-        if self.console.is_terminal:
+        if self.console.is_terminal and not self.console.record:  # a picture would hold every turn of the spinner
             with self.console.status(f"{what} …"):
                 yield more
             self.console.print(f"   · {what}", end="", highlight=False)
