@@ -43,9 +43,9 @@ def main() -> int:
     stage = Stage(new_console(recorded=arguments.svg is not None))
     begun = time.monotonic()
     try:
-        with _folder(keep=arguments.keep) as folder, _house(stage, folder, keep=arguments.keep) as house:
+        with _folder(arguments.keep) as folder, _house(stage, folder, keep=arguments.keep is not None) as house:
             _play(stage, house)
-            if arguments.keep and not stage.broken:
+            if arguments.keep is not None and not stage.broken:
                 _invite(
                     stage,
                     house.url,
@@ -54,7 +54,7 @@ def main() -> int:
                     ),
                 )
                 _stay(stage, house)
-        if not arguments.keep:
+        if arguments.keep is None:
             stage.say(f"{time.monotonic() - begun:.0f} s in all.", "dim")
             _invite(stage, f"http://127.0.0.1:{house_of.USUAL_PORT}/mcp/warehouse", None)
     except Broken as error:
@@ -135,9 +135,9 @@ def _house(stage: Stage, folder: Path, *, keep: bool) -> Iterator[House]:
 
 
 @contextlib.contextmanager
-def _folder(*, keep: bool) -> Iterator[Path]:
-    if keep:
-        kept = Path(os.path.relpath(KEPT))
+def _folder(keep: Path | None) -> Iterator[Path]:
+    if keep is not None:
+        kept = Path(os.path.relpath(keep))
         house_of.refuse_if_used(kept / "data")
         shutil.rmtree(kept, ignore_errors=True)
         kept.mkdir()
@@ -149,7 +149,9 @@ def _folder(*, keep: bool) -> Iterator[Path]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
-    parser.add_argument("--keep", action="store_true", help="leave the gateway running until Ctrl-C")
+    parser.add_argument(
+        "--keep", nargs="?", type=Path, const=KEPT, metavar="DIR", help="leave the gateway running until Ctrl-C"
+    )
     parser.add_argument("--svg", type=Path, metavar="FILE", help="also write a picture of the terminal")
     return parser
 
