@@ -20,7 +20,7 @@ from affidavit.mcp.jsonrpc import Message, stamped
 from affidavit.mcp.sse import RawEvent, print_event
 from affidavit.policy.decision import Decision
 
-Flaw = Literal["too_large", "incomplete"]
+Flaw = Literal["too_large", "incomplete", "overloaded"]
 
 
 @dataclass(slots=True, kw_only=True)

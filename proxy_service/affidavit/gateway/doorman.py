@@ -21,6 +21,7 @@ _ONCE = frozenset({"authorization", "content-type", "host", "mcp-session-id", "o
 _FLAWS: Mapping[Flaw, str] = {
     "too_large": "A message may have at most 8 MiB.",
     "incomplete": "The message broke off before its end.",
+    "overloaded": "Too many large messages are under way; try again in a moment.",
 }
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 

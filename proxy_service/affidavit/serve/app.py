@@ -27,7 +27,10 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 MAX_BODY = 8 * 1024 * 1024  # bytes; mcp "Duties"
+MAX_HELD = 256 * 1024 * 1024  # bytes of all bodies that are not whole yet
+SMALL_BODY = 128 * 1024  # bytes; one that has come no further is always waited for
 KEEP_ALIVE = 15.0  # seconds of silence on a stream until a comment line, well under the 30 s at which clients give up
+PATIENCE = 600.0  # seconds that a legacy call goes on without its client: no upstream may hold it for ever
 WATCH_AFTER = 0.2  # seconds until a call is worth a task that waits for its client to go away
 
 _MCP = "/mcp/"
@@ -41,6 +44,7 @@ class Application:
         self._path = path
         self._health = health
         self._configuration = configuration
+        self._bodies = _Bodies()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request (ASGI 3.0)."""
@@ -63,7 +67,7 @@ class Application:
         return _json(404, {"error": "not_found", "message": "There is nothing here; MCP is served at /mcp/<upstream>."})
 
     async def _call(self, scope: Scope, receive: Receive, send: Send, upstream: str) -> None:
-        body, flaw = await _read_body(receive)
+        body, flaw = await self._bodies.read(receive)
         client = scope["client"]
         inbound = Inbound.read(
             scope["method"],
@@ -102,6 +106,7 @@ class _Watch:
         self.gone = False
         self._inbound = inbound
         self._receive = receive
+        self._call = asyncio.current_task()
         self._task: asyncio.Task[None] | None = None
         self._timer = asyncio.get_running_loop().call_later(WATCH_AFTER, self._start)
 
@@ -116,9 +121,11 @@ class _Watch:
     async def _until_gone(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
             pass
-        if self._inbound.cancel is not None:
-            self.gone = True
-            self._inbound.cancel()
+        if self._inbound.cancel is None:
+            await asyncio.sleep(PATIENCE)
+        self.gone = True
+        if self._call is not None:
+            self._call.cancel()
 
 
 class _Outlet:
@@ -179,21 +186,33 @@ class _Pulse:
         await self._send({"type": "http.response.body", "body": b": keep-alive\n\n", "more_body": True})
 
 
-async def _read_body(receive: Receive) -> tuple[bytes, Flaw | None]:
-    """Return the body, or as much of it as came before it was known to be too large or its client was gone."""
-    parts: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return b"".join(parts), "incomplete"
-        part = message.get("body", b"")
-        size += len(part)
-        if size <= MAX_BODY and not message.get("more_body", False):
-            return part if not parts else b"".join((*parts, part)), None
-        parts.append(part)
-        if size > MAX_BODY:
-            return b"".join(parts), "too_large"
+class _Bodies:
+    """Reads bodies; what has come of large ones that are not whole yet is bounded, since anybody may send them."""
+
+    def __init__(self) -> None:
+        self._held = 0
+
+    async def read(self, receive: Receive) -> tuple[bytes, Flaw | None]:
+        """Return the body, or as much of it as came before it was known that it will not be taken."""
+        parts: list[bytes] = []
+        size = 0
+        try:
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    return b"".join(parts), "incomplete"
+                part = message.get("body", b"")
+                size += len(part)
+                if size <= MAX_BODY and not message.get("more_body", False):
+                    return part if not parts else b"".join((*parts, part)), None
+                parts.append(part)
+                self._held += len(part)
+                if size > MAX_BODY:
+                    return b"".join(parts), "too_large"
+                if self._held > MAX_HELD and size > SMALL_BODY:
+                    return b"".join(parts), "overloaded"
+        finally:
+            self._held -= sum(map(len, parts))
 
 
 async def _send_whole(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:

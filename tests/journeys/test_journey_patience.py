@@ -1,0 +1,183 @@
+"""How long the gateway waits: with the same application and HTTP server, in this process, with shorter patience.
+
+Source: mcp "Duties" (keep-alive comment lines while waiting); architecture "Failures" (client drops).
+"""
+
+import asyncio
+import select
+import socket
+import threading
+from collections.abc import Iterator
+from types import SimpleNamespace
+
+import pytest
+import uvicorn
+
+from affidavit.policy.document import load
+from affidavit.serve import app
+from affidavit.serve.app import Application
+from affidavit.serve.health import Health
+from affidavit.serve.http import BoundedHttp
+from affidavit.wiring.embedded import EmbeddedFolder
+from affidavit.wiring.gateway import open_gateway
+from fakes.gateway_house import House
+from fakes.mcp_client import connected
+
+KEEP_ALIVE = b": keep-alive\n"
+
+
+class InThisProcess(threading.Thread):
+    """The gateway without its worker, in a thread of this process."""
+
+    def __init__(self, house: House) -> None:
+        super().__init__(daemon=True)
+        self._house = house
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listening.getsockname()[1]
+        self.serves = threading.Event()
+        self.closed: bool | None = None
+        self._server: uvicorn.Server | None = None
+
+    def run(self) -> None:
+        asyncio.run(self._serve())
+
+    def end(self) -> None:
+        assert self._server is not None
+        self._server.should_exit = True
+        self.join(20)
+
+    async def _serve(self) -> None:
+        path = self._house.configuration
+        configuration = load(path, path.read_bytes())
+        folder = EmbeddedFolder.open(self._house.data, {})
+        gateway = await open_gateway(configuration, folder.ports(), loopback=True, port=self.port)
+        health = Health(gateway.recorder, gateway.trail, folder.clock)
+        gateway.start()
+        config = uvicorn.Config(
+            Application(gateway.path, health, configuration),
+            http=BoundedHttp,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            timeout_graceful_shutdown=1,
+        )
+        self._server = uvicorn.Server(config)
+        self.serves.set()
+        await self._server._serve([self._listening])
+        self.closed = await gateway.close()
+        folder.close()
+
+
+@pytest.fixture
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "KEEP_ALIVE", 0.05)
+    monkeypatch.setattr(app, "PATIENCE", 0.2)
+    monkeypatch.setattr(app, "MAX_HELD", 1_000_000)
+
+
+@pytest.fixture
+def impatient(patience: None, upstream, tmp_path) -> Iterator[House]:
+    house = House(tmp_path, upstream)
+    house.prepare()
+    running = InThisProcess(house)
+    running.start()
+    assert running.serves.wait(20)
+    house.running = SimpleNamespace(authority=f"127.0.0.1:{running.port}")  # type: ignore[assignment] # no process
+    house.await_listings("warehouse", "hasty", "asking")
+    yield house
+    running.end()
+    assert running.closed
+    assert all(len(ends) == 1 for ends in house.evidence.ends().values())
+
+
+def test_a_silent_stream_is_kept_alive_and_its_events_stay_whole(impatient, upstream):
+    """An event that comes in pieces is not torn apart by a comment."""
+    client = impatient.client()
+    note = (
+        b'data: {"jsonrpc":"2.0","method":"notifications/message",\ndata: "params":{"level":"info","data":"one"}}\n\n'
+    )
+
+    with client.begin(client.calling("held")) as begun:
+        exchange = upstream.held()
+        exchange.stream()
+        with begun.stream() as stream:
+            assert stream.next_event() == KEEP_ALIVE + b"\n"
+            for at in range(0, len(note), 40):
+                exchange.chunk(note[at : at + 40])
+                if at + 40 < len(note):
+                    assert stream.next_event() == KEEP_ALIVE + b"\n"
+            seen = stream.next_event()
+            while seen == KEEP_ALIVE + b"\n":
+                seen = stream.next_event()
+            assert seen == note
+            exchange.event(exchange.response(exchange.said("done")))
+            assert stream.next_message()["result"]["content"][0]["text"] == "done"
+            exchange.end()
+            stream.rest()
+
+
+def test_keep_alives_are_no_events(impatient, upstream):
+    """evidence-format section 5: what the gateway says of itself is no content of the upstream."""
+    client = impatient.client("silent")
+
+    with client.begin(client.calling("held")) as begun:
+        exchange = upstream.held()
+        exchange.stream()
+        with begun.stream() as stream:
+            for _ in range(3):
+                assert stream.next_event() == KEEP_ALIVE + b"\n"
+            exchange.event(exchange.response(exchange.said("done")))
+            exchange.end()
+            stream.rest()
+
+    assert len(impatient.evidence.records("call:streamed")) == 1
+
+
+def test_an_upstream_cannot_hold_a_call_for_ever_whose_client_is_gone(impatient, upstream):
+    """The legacy era goes on without its client, and comes to an end all the same."""
+    client = impatient.client("gone").initialize()
+
+    with client.begin(client.legacy_calling("held")) as begun:
+        exchange = upstream.held()
+        exchange.stream()
+        begun.stream().close()
+
+    assert exchange.peer_hangs_up()
+    exchange.drop()
+    call = impatient.evidence.records("call:requested", target="held")[-1]
+    assert impatient.evidence.wait_for("call:answered", call=call["call"])["outcome"] == "cancelled"
+
+
+def test_a_client_that_waits_is_waited_for(impatient, upstream):
+    client = impatient.client("waiting").initialize()
+
+    with client.begin(client.legacy_calling("held")) as begun:
+        exchange = upstream.held()
+        exchange.stream()
+        with begun.stream() as stream:
+            for _ in range(10):  # twice the patience with one that is gone
+                assert stream.next_event() == KEEP_ALIVE + b"\n"
+            exchange.event(exchange.response(exchange.said("done")))
+            exchange.end()
+            assert stream.next_message()["result"]
+
+
+def test_strangers_cannot_fill_the_memory_with_bodies_that_do_not_end(impatient, upstream):
+    """Past a bound for all of them together, large ones are refused, and small ones are not."""
+    stranger = impatient.stranger()
+    head = b"POST /mcp/warehouse HTTP/1.1\r\nHost: %b\r\n" % stranger.authority.encode()
+    head += b"Content-Type: application/json\r\nContent-Length: 8000000\r\n\r\n"
+    slow = [connected(stranger.authority, ip=stranger.ip) for _ in range(8)]
+    try:
+        for connection in slow:
+            connection.sendall(head + bytes(400_000))
+
+        refused, _, _ = select.select(slow, [], [], 20)
+        assert b"HTTP/1.1 503 " in refused[0].recv(65536)
+        assert len(refused) < len(slow)
+        assert impatient.client().call("echo").text == "echo ran"
+    finally:
+        for connection in slow:
+            connection.close()
+    impatient.evidence.wait_for("call:refused", code="overloaded")
+    assert len(upstream.requests) == 1
