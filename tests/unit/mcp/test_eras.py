@@ -162,6 +162,7 @@ def test_an_unsupported_version_is_answered_with_those_that_are():
     data = unsupported(request(meta={VERSION_KEY: "2027-01-01"}), "2027-01-01")
 
     assert data == {"supported": ["2026-07-28"], "requested": "2027-01-01"}
+    assert unsupported(request(meta={VERSION_KEY: "2027-01-01"}), None) == data
     assert mcp_types.UnsupportedProtocolVersionErrorData.model_validate(data)
 
 

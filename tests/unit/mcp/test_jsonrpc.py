@@ -231,6 +231,7 @@ def test_a_stamped_result_names_its_record_and_keeps_all_else(result, meta):
         {"jsonrpc": "2.0", "method": "notifications/progress", "params": {}},
         {"jsonrpc": "2.0", "id": 1, "result": {}},
         {"jsonrpc": "2.0", "id": 1, "result": None},
+        {"jsonrpc": "2.0", "id": 1, "result": [1]},
     ],
 )
 def test_what_has_no_result_and_what_promises_to_be_empty_is_printed_as_it_is(value):
