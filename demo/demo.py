@@ -19,8 +19,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import house as house_of
+import httpx2
 import scenes
 from house import Broken, House
+from mcp.shared.exceptions import MCPError
 from rich.text import Text
 from stage import Stage, new_console
 
@@ -46,19 +48,18 @@ def main() -> int:
         with _folder(arguments.keep) as folder, _house(stage, folder, keep=arguments.keep is not None) as house:
             _play(stage, house)
             if arguments.keep is not None and not stage.broken:
-                _invite(
-                    stage,
-                    house.url,
-                    house.laptop.token(
-                        house.url, lasts=YOUR_TOKEN_S, sub="you", email="you@example.com", email_verified=True
-                    ),
-                )
+                you = {"sub": "you", "email": "you@example.com", "email_verified": True}
+                _invite(stage, house.url, house.laptop.token(house.url, lasts=YOUR_TOKEN_S, **you))
                 _stay(stage, house)
         if arguments.keep is None:
             stage.say(f"{time.monotonic() - begun:.0f} s in all.", "dim")
-            _invite(stage, f"http://127.0.0.1:{house_of.USUAL_PORT}/mcp/warehouse", None)
-    except Broken as error:
-        stage.claim(str(error), holds=False)
+            with stage.left_out_of_the_picture():
+                _invite(stage, f"http://127.0.0.1:{house_of.USUAL_PORT}/mcp/warehouse", None)
+    except (Broken, MCPError, httpx2.HTTPError) as error:
+        stage.claim(f"{type(error).__name__}: {error}", holds=False)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # whoever read has enough
+        return 141
     except KeyboardInterrupt:
         stage.say("Interrupted.", "dim")
         return 130
@@ -69,7 +70,8 @@ def main() -> int:
 
 def _play(stage: Stage, house: House) -> None:
     changed = asyncio.run(scenes.a_job_with_a_sponsor(stage, house))
-    asyncio.run(scenes.a_job_without(stage, house))
+    with stage.left_out_of_the_picture():
+        asyncio.run(scenes.a_job_without(stage, house))
     last = asyncio.run(scenes.an_outage(stage, house))
     scenes.the_timeline(stage, house, last)
     scenes.the_proof(stage, house)

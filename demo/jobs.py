@@ -71,7 +71,14 @@ class Job:
 async def connected(house: House, name: str, token: str) -> AsyncIterator[Job]:
     """Connect a client to the gateway while the block lasts."""
     headers = {"authorization": f"Bearer {token}"}
-    async with httpx2.AsyncClient(headers=headers, timeout=TIMEOUT_S) as http:
-        transport = streamable_http_client(house.url, http_client=http)
-        async with Client(transport, client_info=Implementation(name=name, version="2.4")) as client:
-            yield Job(client)
+    try:
+        async with httpx2.AsyncClient(headers=headers, timeout=TIMEOUT_S) as http:
+            transport = streamable_http_client(house.url, http_client=http)
+            async with Client(transport, client_info=Implementation(name=name, version="2.4")) as client:
+                yield Job(client)
+    except BaseExceptionGroup as group:  # the client's task groups wrap whatever ends them
+        raise _first(group) from None
+
+
+def _first(error: BaseException) -> BaseException:
+    return _first(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error

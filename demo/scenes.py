@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -30,6 +31,7 @@ PICK = "update stock set on_hand = on_hand - 12 where sku = 'ANC-10-80'"
 DROP = "drop table orders"
 REFILL = "update stock set on_hand = 500 where sku = 'ANC-10-80'"
 LEFT = "select on_hand from stock where sku = 'ANC-10-80'"
+PICTURED = (2, 3)  # of the calls: a change that was made, and one that was denied
 TOKEN_S = 600  # a job's token
 COMMITTED_S = 15.0  # until what was said is in the log: the sequencer runs every second
 
@@ -41,8 +43,9 @@ async def a_job_with_a_sponsor(stage: Stage, house: House) -> str:
         "Nobody pressed its button; ana@example.com sponsors its repository, so she answers for it.",
     )
     async with jobs.connected(house, "stock-keeper", _ci_token(house)) as job:
-        low = await _said(stage, job, "sql.query", sql=LOW_STOCK)
-        customer = await _said(stage, job, "customers.lookup", name="Okafor")
+        with stage.left_out_of_the_picture():
+            low = await _said(stage, job, "sql.query", sql=LOW_STOCK)
+            customer = await _said(stage, job, "customers.lookup", name="Okafor")
         picked = await _said(stage, job, "sql.query", sql=PICK)
         stage.claim("Three calls are answered", "ANC-10-80" in low.text and "Leeds" in customer.text)
         stage.claim("and each answer names its record", None not in (low.record, customer.record, picked.record))
@@ -101,8 +104,9 @@ def the_timeline(stage: Stage, house: House, last: str) -> None:
     for item in reader.since():
         weaver.take(item)
     calls = [entry for entry in weaver.rest() if isinstance(entry, CallEntry) and (entry.acts or entry.refused)]
-    for call in calls:
-        printer.print(call)
+    for number, call in enumerate(calls):
+        with contextlib.nullcontext() if number in PICTURED else stage.left_out_of_the_picture():
+            printer.print(call)
     refused = [call for call in calls if call.refused]
     stage.claim(
         f"{len(calls)} calls with their persons, commands and answers, {len(refused)} of them refused",
@@ -114,7 +118,7 @@ def the_proof(stage: Stage, house: House) -> None:
     """Verify everything."""
     stage.scene("Nobody has to believe that: affidavit verify", "Every hash, every signature, the whole Merkle tree.")
     status, said = _verify(stage, house.data)
-    stage.quote(said)
+    stage.quote(said, pictured=r"^(ok|All)")
     stage.claim("Everything holds (exit status 0)", status == 0)
 
 
@@ -122,7 +126,8 @@ def the_flip(stage: Stage, house: House, record: str) -> None:
     """Change one bit in a copy, and verify that."""
     found, segment = _request_of(house, record)
     copy = house.folder / "copy"
-    shutil.copytree(house.data, copy, ignore=shutil.ignore_patterns("journal", "tmp", "*.key", "state.sqlite*"))
+    private = shutil.ignore_patterns("journal", "tmp", "*.key", "state.sqlite*")
+    shutil.copytree(house.data, copy, ignore=private, copy_function=_copy_if_there)
     object_ = copy / segment.object
     stage.scene("One flipped byte", f"In a copy, where it says who asked to change the stock: record {found.id} in")
     stage.say(segment.object, "dim")
@@ -131,10 +136,16 @@ def the_flip(stage: Stage, house: House, record: str) -> None:
     object_.chmod(0o600)
     object_.write_bytes(stored)
     status, said = _verify(stage, copy)
-    stage.quote(said)
+    stage.quote(said, pictured=r"FAIL|other bytes|expected|/segment/|proved")
     stage.claim("It is found (exit status 1)", status == 1)
     stage.claim("and named, object and record", _names(copy, found, segment))
     shutil.rmtree(copy)
+
+
+def _copy_if_there(source: str, copy: str) -> None:
+    """Copy a file of a living log: a partial tile is gone when the full one is there."""
+    with contextlib.suppress(FileNotFoundError):
+        shutil.copyfile(source, copy)
 
 
 def _request_of(house: House, record: str) -> tuple[Recorded, StoredSegment]:

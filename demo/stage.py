@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import re
 import sys
 import time
@@ -12,6 +13,8 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
+
+from affidavit.cli.rendering.page import Page
 
 _WIDTH = 100  # columns, at most: what the timeline is laid out for
 
@@ -26,11 +29,14 @@ class Stage:
     def __init__(self, console: Console) -> None:
         self.console = console
         self.broken: list[str] = []
+        self._page = Page(console)
         self._scenes = 0
+        self._dots = False
 
     def scene(self, title: str, *explained: str) -> None:
         """Begin a scene."""
         self._scenes += 1
+        self._dots = False
         self.console.print()
         self.console.print(Text.assemble((f" {self._scenes} ", "reverse bold"), (f" {title}", "bold")))
         for line in explained:
@@ -38,16 +44,22 @@ class Stage:
 
     def say(self, text: str, style: str = "", *, mark: str = "") -> None:
         """Print one line of our own words."""
-        self.console.print(Text.assemble("   ", (mark, style), (text, style)), highlight=False, soft_wrap=True)
+        self._dots = False
+        self._page.line(Text(text, style, end=""), Text(f"   {mark}", style, end=""))
 
     @contextlib.contextmanager
     def left_out_of_the_picture(self) -> Iterator[None]:
-        """Print what the block prints, but not into a picture."""
+        """Print what the block prints, but not into a picture, which has dots in its place."""
         record, self.console.record = self.console.record, False
         try:
             yield
         finally:
             self.console.record = record
+        if record and not self._dots:
+            terminal, self.console.file = self.console.file, io.StringIO()
+            self.console.print("   ⋮", style="dim")
+            self.console.file = terminal
+        self._dots = record
 
     def write_picture(self, path: Path) -> None:
         """Write what was printed as SVG."""
@@ -59,16 +71,21 @@ class Stage:
     def step(self, what: str) -> Iterator[list[str]]:
         """Say what takes time while it does, then how long it took, and what the block appends."""
         begun, more = time.monotonic(), list[str]()
-        if self.console.is_terminal and not self.console.record:  # a picture would hold every turn of the spinner
+        if self.console.is_terminal:
+            record, self.console.record = self.console.record, False  # what turns is no part of a picture
             with self.console.status(f"{what} …"):
                 yield more
-            self.console.print(f"   · {what}", end="", highlight=False)
-        else:
-            self.console.print(f"   · {what}", end="", highlight=False, soft_wrap=True)
-            self.console.file.flush()
-            yield more
-        took = f"({time.monotonic() - begun:.1f} s)"
-        self.console.print("", *more, took, highlight=False, soft_wrap=True)
+            self.console.record = record
+            self.say(f"{what} {' '.join((*more, self._since(begun)))}", mark="· ")
+            return
+        self.console.file.write(f"   · {what} …")
+        self.console.file.flush()
+        yield more
+        self.console.file.write(f" {' '.join((*more, self._since(begun)))}\n")
+
+    @staticmethod
+    def _since(begun: float) -> str:
+        return f"({time.monotonic() - begun:.1f} s)"
 
     def claim(self, what: str, holds: bool) -> None:  # noqa: FBT001 reads as a sentence at every call
         """Say something that was found true, or that it was not."""
@@ -76,11 +93,16 @@ class Stage:
             self.broken.append(what)
         self.say(what if holds else f"NOT TRUE: {what}", "green" if holds else "bold red", mark="✓ " if holds else "✗ ")
 
-    def quote(self, text: str, style: str = "") -> None:
-        """Print what somebody else says."""
+    def quote(self, text: str, style: str = "", *, pictured: str = "") -> None:
+        """Print what somebody else says; `pictured` is a pattern for the lines that a picture has."""
         for line in Text.from_ansi(text).split("\n"):
             line.stylize(style)
-            self.console.print(Text.assemble("   │ ", line), highlight=False, soft_wrap=True)
+            if re.search(pictured, line.plain):
+                self._dots = False
+                self._page.line(line, "   │ ")
+            else:
+                with self.left_out_of_the_picture():
+                    self._page.line(line, "   │ ")
 
     def paste(self, text: str) -> None:
         """Print what is to be copied: nothing before it, no line break in it."""
