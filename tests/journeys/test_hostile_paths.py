@@ -190,9 +190,11 @@ def test_an_id_of_any_kind_comes_back_as_it_was(house):
         assert client.post(message).json["id"] == given
 
 
-def test_a_call_with_nothing_in_it_is_refused_like_any_other(house):
-    client = house.client()
+@pytest.mark.parametrize("params", [None, {}, {"name": ["drop_table"]}, {"name": {"drop_table": 1}}, {"name": None}])
+def test_a_call_of_nothing_is_refused_because_another_reader_might_see_a_name_in_it(house, params):
+    """mcp "Duties": parse once, strictly; decide on the body."""
+    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call"}
+    answer = house.client().post(message if params is None else message | {"params": params})
 
-    answer = client.post({"jsonrpc": "2.0", "id": 1, "method": "tools/call"})
-
-    assert answer.code == "denied"
+    assert (answer.status, answer.code) == (400, "bad_target")
+    assert house.upstream.calls() == []

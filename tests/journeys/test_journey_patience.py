@@ -50,7 +50,7 @@ class InThisProcess(threading.Thread):
         path = self._house.configuration
         configuration = load(path, path.read_bytes())
         folder = EmbeddedFolder.open(self._house.data, {})
-        gateway = await open_gateway(configuration, folder.ports(), loopback=True, port=self.port)
+        gateway = await open_gateway(configuration, folder.ports(configuration.origin), loopback=True, port=self.port)
         health = Health(gateway.recorder, gateway.trail, folder.clock)
         gateway.start()
         config = uvicorn.Config(

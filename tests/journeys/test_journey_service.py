@@ -239,3 +239,24 @@ def _await_older(house: House, than: float) -> float:
         assert time.monotonic() < ends, "what is uncommitted does not grow older"
         time.sleep(0.05)
     return float(age)
+
+
+def test_a_folder_whose_log_has_another_origin_is_refused_before_anything_is_written(house, tmp_path):
+    """architecture "Configuration": `origin` is the log's name, for ever; its records could never enter that log."""
+    first, second = tmp_path / "first.yaml", tmp_path / "second.yaml"
+    for name in ("staff.json", "machines.json", "warehouse-token"):
+        (tmp_path / name).write_bytes((house.folder / name).read_bytes())
+    text = house.configuration.read_text()
+    first.write_text(text)
+    second.write_text(text.replace("gateway.example.com/audit", "gateway.example.com/another"))
+    data = tmp_path / "data"
+    with serving(first, data) as gateway:
+        assert gateway.stop() == 0
+    before = sorted(path.name for path in (data / "evidence" / "writer").iterdir())
+
+    with launch(second, data) as process:
+        _, said = process.communicate(timeout=20)
+
+    assert process.returncode == 2
+    assert b"origin" in said
+    assert sorted(path.name for path in (data / "evidence" / "writer").iterdir()) == before

@@ -25,13 +25,15 @@ class Fingerprint:
     """The HMAC of one purpose: `<key id>:<64 hex>`."""
 
     def __init__(self, secret: bytes, purpose: str) -> None:
-        self._key = derive(secret, purpose)
+        self._keyed = hmac.new(derive(secret, purpose), digestmod="sha256")
         # The id names the deployment's secret, so that a reader knows which key to ask for after a rotation.
         self._prefix = derive(secret, "key id", _KEY_ID_BYTES).hex() + ":"
 
     def of(self, data: bytes) -> str:
         """Return the fingerprint of bytes."""
-        return self._prefix + hmac.digest(self._key, data, "sha256").hex()
+        keyed = self._keyed.copy()  # the key is taken in once; `hmac.digest` does that for every call
+        keyed.update(data)
+        return self._prefix + keyed.hexdigest()
 
 
 class Fingerprints:

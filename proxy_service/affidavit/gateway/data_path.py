@@ -9,6 +9,7 @@ Source: architecture "The way of one call". Never knows HTTP frameworks, Google 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -56,6 +57,8 @@ class DataPath:
             return problems.unavailable(call)
         except OutcomeUnknown:
             return problems.outcome_unknown(call)
+        except asyncio.CancelledError:  # the client has gone, or the gateway goes; whoever is still there is told
+            return problems.outcome_unknown(call) if call.sent else problems.unavailable(call)
         finally:
             if not call.streaming:
                 self.trail.leave(call)
@@ -104,6 +107,11 @@ class DataPath:
             self.trail.ended(call, "answered")
             self.trail.withheld(call, str(error))
             yield problems.as_event(problems.outcome_unknown(call))
+            return
+        except asyncio.CancelledError:
+            self._leave(call, answer)
+            if call.awaits_answer:
+                yield problems.as_event(problems.outcome_unknown(call))
             return
         async for chunk in self._end(call, failed):
             yield chunk

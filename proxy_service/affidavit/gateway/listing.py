@@ -131,6 +131,7 @@ class Listing:
         call.era, call.protocol, call.method = talk.era, f"mcp/{talk.version}", method
         call.principal, call.permit, call.upstream = self._principal, self._permit, talk.upstream
         call.upstream_session = talk.session
+        call.session = self._reading.session(call)
         return call
 
 

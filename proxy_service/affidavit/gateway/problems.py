@@ -49,7 +49,7 @@ UNAUTHENTICATED = -31006
 NOT_FOUND = -31007
 FORBIDDEN = -31008
 
-_PARSE_ERROR, _INVALID_REQUEST = -32700, -32600  # JSON-RPC 2.0 section 5.1
+_PARSE_ERROR, _INVALID_REQUEST, _INVALID_PARAMS = -32700, -32600, -32602  # JSON-RPC 2.0 section 5.1
 _DECIDED = frozenset({"denied", "definition_changed", "bad_definition"})
 
 # code → (HTTP status, JSON-RPC code); what is not listed is a request that is invalid
@@ -59,6 +59,7 @@ STATUS: Mapping[str, tuple[int, int]] = {
     "bad_number": (400, _PARSE_ERROR),
     "duplicate_key": (400, _PARSE_ERROR),
     "too_deep": (400, _PARSE_ERROR),
+    "bad_target": (400, _INVALID_PARAMS),
     "too_large": (413, _INVALID_REQUEST),
     "header_mismatch": (400, HEADER_MISMATCH),
     "unsupported_version": (400, UNSUPPORTED_VERSION),

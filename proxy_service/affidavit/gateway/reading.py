@@ -16,7 +16,7 @@ from affidavit.errors import Refused
 from affidavit.evidence.fingerprints import Fingerprint
 from affidavit.gateway.call import Call, Inbound, call_id
 from affidavit.gateway.forward import Answer
-from affidavit.mcp.calls import bound_arguments, needs_target, target_of
+from affidavit.mcp.calls import NAMED, bound_arguments, needs_target, target_of
 from affidavit.mcp.eras import Era, client_info, era_of
 from affidavit.mcp.headers import SESSION, check_media_types, compare_with_body, to_upstream
 from affidavit.mcp.jsonrpc import Message, parse_message
@@ -59,6 +59,7 @@ class Reading:
             Refused: It is one that is not taken, or its session is somebody else's.
         """
         inbound = call.inbound
+        call.session = self.session(call)
         check_media_types(inbound.http_method, inbound.unverified)
         call.headers = to_upstream(inbound.headers)
         message = None
@@ -75,7 +76,8 @@ class Reading:
             self._let_cancel(call)
         self._name(call, message)
         call.upstream_session = self._open_session(call)
-        call.session = self._session(call)
+        if call.upstream_session is not None:
+            call.session = self.session(call)
         call.trace = _trace(call)
 
     async def send(self, call: Call) -> Answer:
@@ -113,6 +115,8 @@ class Reading:
         target = target_of(method, message.params)
         if len(method) > MAX_NAME or len(target or "") > MAX_NAME:  # no record could hold them
             raise Refused(f"A method or a name may have at most {MAX_NAME} characters.", code="name_too_long")
+        if target is None and method in NAMED:
+            raise Refused(f"A {method} names what it is for, as a text.", code="bad_target")
         call.method, call.target = method, target
         if needs_target(call.method):
             call.arguments = bound_arguments(message.params)
@@ -127,7 +131,7 @@ class Reading:
             wrapped, upstream=call.inbound.upstream, issuer=call.principal.issuer, subject=call.principal.subject
         )
 
-    def _session(self, call: Call) -> str:
+    def session(self, call: Call) -> str:
         """Return the recorded session: of the MCP session, else CI run, else token, else principal, client and hour."""
         principal = call.principal
         assert principal is not None  # noqa: S101 the path authenticates before it reads

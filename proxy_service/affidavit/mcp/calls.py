@@ -28,6 +28,8 @@ _TARGETS = {
     "tasks/update": "taskId",
     "tasks/cancel": "taskId",
 }
+# A request of these without a name, or with one that is no text, is none: another reader might see a name in it.
+NAMED = frozenset({"tools/call", "prompts/get", "resources/read"})
 _REFERENCES = {"ref/prompt": "name", "ref/resource": "uri"}
 # These carry nothing that a rule could look at: whoever may use the upstream at all may send them. The last three are
 # what records call a GET, a DELETE and an answer of the client; no message has them as its method.

@@ -25,11 +25,13 @@ class Health:
         self._told: Mapping[str, Any] = {}
         self._told_at = clock()
         self.worker_starts = 0
+        self.worker_ended: str | None = None
         self.draining = False
 
     def told(self, state: Mapping[str, Any]) -> None:
         """Take what the worker reports after each of its steps."""
         self._told = state
+        self.worker_ended = None
         self._told_at = self._clock()
 
     def read(self) -> dict[str, Any]:
@@ -42,7 +44,7 @@ class Health:
             "log_size": self._told.get("size"),
             "outage": outage,
             "uncommitted_s": round(self._uncommitted() / SECOND, 3),
-            "worker": {"error": self._told.get("error"), "starts": self.worker_starts},
+            "worker": {"error": self._told.get("error") or self.worker_ended, "starts": self.worker_starts},
             "writer": self._recorder.writer.id,
         }
 

@@ -41,7 +41,9 @@ async def serve(configuration: Configuration, folder: EmbeddedFolder, host: str,
     """
     with _listen(host, port) as listening, folder.locked():
         bound = listening.getsockname()[1]
-        gateway = await open_gateway(configuration, folder.ports(), loopback=_is_loopback(host), port=bound)
+        gateway = await open_gateway(
+            configuration, folder.ports(configuration.origin), loopback=_is_loopback(host), port=bound
+        )
         health = Health(gateway.recorder, gateway.trail, folder.clock)
         supervisor = Supervisor(folder.worker(configuration), health)
         working = asyncio.ensure_future(supervisor.run())
@@ -84,7 +86,8 @@ async def _serve_http(application: Application, listening: socket.socket, health
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
-    await server._serve([listening])  # noqa: SLF001 `serve` would raise the signal again and end us before our last words
+    # `serve` would raise the signal again when it is done, and end us before our last words.
+    await server._serve([listening])  # noqa: SLF001
     if server.server_state.tasks:  # cancelled, and not yet gone: what they still say comes before our last words
         await asyncio.wait(server.server_state.tasks, timeout=LEAVE)
 

@@ -47,6 +47,7 @@ class Supervisor:
                 return
             if asyncio.get_running_loop().time() - started > LAST_PAUSE:
                 pause = FIRST_PAUSE
+            self._health.worker_ended = f"ended with status {status}"
             _diagnostics.error("the worker ended with status %s; it is started again in %.1f s", status, pause)
             await asyncio.sleep(pause)
             pause = min(pause * 2, LAST_PAUSE)

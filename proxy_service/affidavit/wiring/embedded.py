@@ -67,8 +67,13 @@ class EmbeddedFolder:
         finally:
             os.close(lock)
 
-    def ports(self) -> Ports:
-        """Return what the gateway needs of the outside; keys are made at the first start."""
+    def ports(self, origin: str) -> Ports:
+        """Return what the gateway needs of the outside; keys are made at the first start.
+
+        Raises:
+            Misconfigured: The folder's log has another origin, so nothing that is recorded could enter it.
+        """
+        self.data.keys().signer(origin)
         return Ports(
             bus=self._bus,
             evidence=self.data.evidence,

@@ -8,6 +8,7 @@ Source: architecture "Ports".
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -49,6 +50,7 @@ class State:
 
     def __init__(self, path: Path, clock: Clock) -> None:
         self._clock = clock
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # SQLite's own files take its mode
         self._connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT, check_same_thread=False)
         self._connection.execute("pragma journal_mode = wal")
         self._connection.executescript(_SCHEMA)

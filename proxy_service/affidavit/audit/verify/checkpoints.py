@@ -50,6 +50,7 @@ class Checkpoints:
     _beyond_head: StoredCommit | None = None
     _head_met: bool = False
     _head_read: bool = True
+    _head_absent: bool = False
     _deviates: tuple[str, str] | None = None
 
     def __post_init__(self) -> None:
@@ -64,6 +65,7 @@ class Checkpoints:
         try:
             raw = log.read(HEAD)
             if raw is None:
+                self._head_absent = True
                 return
             self.findings.count("checkpoint")
             self.head, witnesses = self.keys.open_head(raw)
@@ -120,6 +122,10 @@ class Checkpoints:
         if not self._head_met and self.head is not None and (not broken or self.head.size <= end):
             expected = f"a commit that ends at {self.head.size}"
             self.findings.fail("checkpoint", f"log/{HEAD}", None, expected, "none")
+        if self._head_absent and self.kept > 1:
+            # Between the first kept checkpoint and the first head is a moment; later, somebody took the head away.
+            why = f"there is no head, though {self.kept} checkpoints are kept: it is missing from this copy"
+            self.findings.unread("checkpoint", f"log/{HEAD}", why)
         if self._head_read and self._beyond_head is not None:
             behind = self._beyond_head.commit.time
             if as_of - behind > BEHIND:
