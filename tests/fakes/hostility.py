@@ -1,6 +1,6 @@
 """What every hostile request must come to: a clear answer, a record as the design says, nothing forwarded, no harm.
 
-Source: issue 3 "Hostile input"; evidence-format section 5, `call:refused` and `identity:rejected`.
+Source: the requirements "Hostile input"; evidence-format section 5, `call:refused` and `identity:rejected`.
 """
 
 from typing import Any

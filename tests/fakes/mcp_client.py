@@ -3,7 +3,6 @@
 Each client can have a loopback address of its own (127.0.0.2 and so on), because the gateway counts by address.
 """
 
-import contextlib
 import http.client
 import itertools
 import json
@@ -137,8 +136,11 @@ class McpClient:
         body: bytes | Iterable[bytes] = message if isinstance(message, bytes) else json.dumps(message).encode()
         sent = {**self.headers(message), **{_name(name): value for name, value in headers.items()}}
         kept = {name: value for name, value in sent.items() if value is not None}
-        with contextlib.suppress(ConnectionError):  # who is refused early need not have sent everything
+        try:
             connection.request(http_method, f"/mcp/{self.upstream}", chunks or body or None, kept)
+        except ConnectionError:
+            if connection.sock is None:  # nobody is there; else who is refused early need not have sent everything
+                raise
         return Begun(connection)
 
     def headers(self, message: Mapping[str, Any] | bytes) -> dict[str, str | None]:

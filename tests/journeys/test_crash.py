@@ -1,6 +1,6 @@
 """Killed at any moment, under load: nothing that ran is without its record, and the evidence proves itself afterwards.
 
-Source: issue "Crash"; architecture "Failures" (proxy killed); evidence-format section 9.
+Source: the requirements, "Crash"; architecture "Failures" (proxy killed); evidence-format section 9.
 """
 
 import base64

@@ -1,4 +1,4 @@
-"""`make demo` does what it says, says what is so, and leaves nothing behind: issue 3 "What a stranger does"."""
+"""`make demo` does what it says, says what is so, and leaves nothing behind."""
 
 import asyncio
 import contextlib
@@ -19,7 +19,7 @@ from mcp.client.streamable_http import streamable_http_client
 
 DEMO = Path(__file__).parents[2] / "demo"
 AFFIDAVIT = Path(sys.executable).with_name("affidavit")
-ALLOWED_S = 60  # issue 3: under 60 s once installed
+ALLOWED_S = 60  # the requirements: under 60 s once installed
 LASTS = "What you do appears here"
 
 

@@ -261,7 +261,7 @@ def test_everything_that_leaves_on_a_stream_is_in_the_evidence(house, upstream):
 
 
 def test_a_connection_that_the_upstream_closed_while_idle_costs_no_call(house, upstream):
-    """issue 3: a connection that the server closed while idle."""
+    """the requirements: a connection that the server closed while idle."""
     client = house.client()
     for _ in range(5):
         assert client.call("echo").text == "echo ran"

@@ -1,6 +1,6 @@
 """Tool definitions: what a person agreed to stands, and a changed one waits until somebody has read it (the rug pull).
 
-Source: mcp "Duties" (`tools/list`); evidence-format section 5, `tool:defined`; issue 3.
+Source: mcp "Duties" (`tools/list`); evidence-format section 5, `tool:defined`; the requirements.
 """
 
 import json

@@ -1,6 +1,6 @@
 """The gateway as a service: how it starts, refuses to start, says how it is, loses its worker, and stops.
 
-Source: issue 3 "The parts"; architecture "Failures", "Configuration"; RFC 9728.
+Source: the requirements "The parts"; architecture "Failures", "Configuration"; RFC 9728.
 """
 
 import http.client
@@ -9,13 +9,16 @@ import signal
 import subprocess
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from fakes.auditor import audit_folder
+from fakes.evidence_folder import EvidenceFolder
 from fakes.gateway_house import House
 from fakes.gateway_process import PROGRAM, launch, serving
+from fakes.mcp_client import McpClient
 from fakes.scripted_upstream import ScriptedUpstream
 
 
@@ -76,7 +79,7 @@ def test_a_token_for_the_upstreams_own_audience_is_as_good_as_one_for_the_gatewa
 
 
 def test_a_worker_that_is_killed_is_started_again_and_calls_go_on_meanwhile(house):
-    """issue 3: the journal holds them; `/readyz` shows the age of what is uncommitted."""
+    """the requirements: the journal holds them; `/readyz` shows the age of what is uncommitted."""
     client = house.client()
     house.evidence.wait_until(lambda: house.gateway.ready()["log_size"])
     before = house.gateway.ready()
@@ -97,7 +100,7 @@ def test_a_worker_that_is_killed_is_started_again_and_calls_go_on_meanwhile(hous
 
 
 def test_sigterm_under_load_loses_nothing_that_was_answered(closed_house, upstream):
-    """issue 3: within 8 s, `writer:closed` written and committed, exit 0."""
+    """the requirements: within 8 s, `writer:closed` written and committed, exit 0."""
     with serving(closed_house.configuration, closed_house.data) as closed_house.running:
         answered: list[str] = []
         clients = [threading.Thread(target=_call_until_it_ends, args=(closed_house, answered)) for _ in range(8)]
@@ -164,7 +167,7 @@ def test_cloud_run_is_refused_for_a_folder(closed_house):
 
 
 def test_a_wrong_configuration_is_refused_with_every_error_and_its_line(closed_house):
-    """issue 3: exit 2 and every error at once, with line numbers."""
+    """the requirements: exit 2 and every error at once, with line numbers."""
     good = closed_house.configuration.read_text()
     wrong = good.replace("then: allow", "then: perhaps", 1).replace("timeout: 1s", "timeuot: 1s")
     closed_house.configuration.write_text(wrong + "masking: []\n")
@@ -260,3 +263,21 @@ def test_a_folder_whose_log_has_another_origin_is_refused_before_anything_is_wri
     assert process.returncode == 2
     assert b"origin" in said
     assert sorted(path.name for path in (data / "evidence" / "writer").iterdir()) == before
+
+
+def test_a_call_that_the_end_cuts_off_is_answered_so_that_nothing_replays_it(house, tmp_path):
+    """architecture "Failures": what was sent, its end unknown, is answered with HTTP 200 and retry false."""
+    for name in ("staff.json", "machines.json", "warehouse-token", "affidavit.yaml"):
+        (tmp_path / name).write_bytes((house.folder / name).read_bytes())
+    with serving(tmp_path / "affidavit.yaml", tmp_path / "data") as gateway:
+        client = McpClient(gateway.authority, house.token())
+        with ThreadPoolExecutor(1) as caller:
+            answer = caller.submit(client.call, "held", mark="cut off")
+            house.upstream.held()
+            assert gateway.stop() == 0
+            said = answer.result()
+
+    assert (said.status, said.code) == (200, "outcome_unknown")
+    assert said.json["error"]["data"]["retry"] is False
+    (ended,) = EvidenceFolder(tmp_path / "data").records("call:answered", outcome="cancelled")
+    assert ended["call"] == said.json["error"]["data"]["call"]

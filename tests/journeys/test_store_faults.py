@@ -1,7 +1,7 @@
 """The journal fails in every way that a disk can: nothing runs without a record, and the chain goes on without a gap.
 
 Each fault twice: nothing was written, and all was written but the answer was lost.
-Source: issue "Store faults"; architecture "Failures", "Group commit".
+Source: the requirements, "Store faults"; architecture "Failures", "Group commit".
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """How fast a log of a million records with bodies is sequenced and verified, and with how much memory.
 
-Source: issue 3, "Speed and memory". Each runs as a process of its own; memory is summed over all that it starts.
+Source: requirements, "Speed and memory". Each runs as a process of its own; memory is summed over all that it starts.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Many calls through one gateway: does its memory stay where it is, and is every call in the evidence?
 
-Source: issue 3, "Speed and memory": 200,000 calls over kept connections. Memory is what is resident (VmRSS), of the
+"Speed and memory": 200,000 calls over kept connections. Memory is what is resident (VmRSS), of the
 gateway and of its worker.
 """
 

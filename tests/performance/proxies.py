@@ -1,7 +1,7 @@
 """The three ways of one call, compared: the upstream directly, an unaudited proxy, the gateway.
 
 All are measured in the same rounds, in turn, so that whatever else the machine does hits all alike; figures are medians
-over the rounds. Source: issue 3, "Speed and memory".
+over the rounds. Source: the requirements, "Speed and memory".
 """
 
 from __future__ import annotations

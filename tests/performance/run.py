@@ -19,7 +19,7 @@ from performance.processes import Broken, announced
 from performance.proxies import Measured, Syncs
 from performance.report import Found, Report, Screen
 
-CONNECTIONS = 32  # issue 3
+CONNECTIONS = 32  # the requirements
 PARTS = ("proxies", "endurance", "audit")
 THROUGH = "/gateway"  # the path at the upstream by which the gateway's calls are told from the others'
 

@@ -1,7 +1,7 @@
 """The one call that every target is given, and the one answer that it must give.
 
 Requests differ in their id and their statement, so that nothing can profit from having seen one before; all are of one
-length. Source: the 300 bytes each way are issue 3's, "Speed and memory".
+length. Source: the 300 bytes each way are of the requirements, "Speed and memory".
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A busy hour, verified after every single write that the real sequencer and the real intake make.
 
-Source: evidence-format section 9, judged as of the simulated now; issue "honest states never fail".
+Source: evidence-format section 9, judged as of the simulated now; the requirements, "honest states never fail".
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Reading a data folder for people: in the order of time, a little at a time, whatever lies there (issue 3)."""
+"""Reading a data folder for people: in the order of time, a little at a time, whatever lies there (requirements)."""
 
 from dataclasses import dataclass, field
 

@@ -1,4 +1,4 @@
-"""`affidavit check FILE` explains a configuration: architecture "Configuration"; issue 3."""
+"""`affidavit check FILE` explains a configuration: architecture "Configuration"; the requirements."""
 
 import argparse
 import json

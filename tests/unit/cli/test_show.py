@@ -1,4 +1,4 @@
-"""`affidavit show DIR [WHICH]`: issue 3; what is recorded is evidence-format sections 4 to 6."""
+"""`affidavit show DIR [WHICH]`: the requirements; what is recorded is evidence-format sections 4 to 6."""
 
 import gzip
 import json

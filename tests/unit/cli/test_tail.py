@@ -1,4 +1,4 @@
-"""`affidavit tail DIR` follows what is recorded while it is: issue 3."""
+"""`affidavit tail DIR` follows what is recorded while it is: the requirements."""
 
 import json
 import os

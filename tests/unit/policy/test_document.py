@@ -1,4 +1,4 @@
-"""The configuration file: architecture "Configuration"; issue 3 "Configuration"."""
+"""The configuration file: architecture "Configuration"; the requirements "Configuration"."""
 
 import hashlib
 from pathlib import Path
