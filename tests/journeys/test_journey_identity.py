@@ -1,6 +1,6 @@
 """Who is acting: people, machines with somebody who answers for them, and machines without.
 
-Source: architecture, promise 2; identity-and-approvals "Which human started this job"; requirements "What a stranger does".
+Source: architecture, promise 2; identity-and-approvals "Which human started this job".
 """
 
 from fakes.gateway_house import ROBOT

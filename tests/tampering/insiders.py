@@ -1201,3 +1201,54 @@ def a_segment_is_held_back_behind_one_whose_bodies_are_missing(story: Story) -> 
     story.young.segs[1].no_bodies = True
     story.young.segs.append(Seg([alive(63.2)]))
     story.as_of = 84.0
+
+
+@caught("commits", found="other leaves")
+def a_commit_says_that_the_log_shrank(story: Story) -> None:
+    story.commits[4].twist = put(size=3)
+
+
+@caught("commits", "chains", found="a canonical record")
+def the_statement_of_a_late_segment_is_no_json(story: Story) -> None:
+    story.late.twist_bytes = lambda data: data[:-1]
+
+
+@caught("approvals", found="a time when it expires")
+def an_approval_expires_tomorrow(story: Story) -> None:
+    story.unknown.kind, story.unknown.fields = "approval:requested", {**story.approved.asked.fields}
+    story.unknown.fields |= {"approval": "approval-2", "expires": "tomorrow"}
+
+
+@caught("gaps", found="fork: another signed record")
+def two_forks_lie_in_a_hole(story: Story) -> None:
+    a_hole_is_waited_for(story)
+    lost = story.lost.segs[1]
+
+    def files(written: dict[str, bytes]) -> None:
+        other = Story()
+        other.lost.segs[1].recs[0].fields["status"] = 500
+        written |= {name: data for name, data in other.write().items() if other.lost.segs[1].name in name}
+
+    lost.absent = False
+    story.plan.files = files
+
+
+def a_hole_is_waited_for(story: Story) -> None:
+    """Leave out the late segment's commit, and judge while it may still come."""
+    del story.commits[8:]
+    story.commits[7].minutes = story.gap.minutes = 18.0
+    story.as_of = 27.0
+    del story.plan.writers[-2:]
+    story.lost.segs.pop()
+    for rec in story.lost.segs[2].recs:
+        rec.minutes = 7.9
+
+
+@caught("calls", found="exactly one end of a call")
+def a_call_is_refused_twice(story: Story) -> None:
+    story.front.segs[3].recs.append(refused(16, 1.65))
+
+
+@caught("calls", found="an end of this call")
+def a_stream_never_ends_and_its_gateway_closes(story: Story) -> None:
+    story.front.segs[2].recs.remove(story.stream_end)

@@ -524,3 +524,25 @@ def a_fork_is_put_beside_what_is_committed(story: Story) -> None:
         files[seg_name(other)] = stolen[seg_name(other)]
 
     change(story, do)
+
+
+@caught("checkpoint", where="evidence/checkpoint/00000000000000009999", found="a commit that ends at")
+def garbage_is_put_where_a_checkpoint_of_the_future_would_stand(story: Story) -> None:
+    change(story, lambda files: files.update({"evidence/checkpoint/00000000000000009999": b"garbage"}))
+
+
+@caught("checkpoint", "commits", where="log/checkpoint", found="a commit that ends at")
+def the_newest_commit_is_deleted_with_its_kept_checkpoint(story: Story) -> None:
+    def do(files):
+        del files[max(name for name in files if "/commit/" in name)]
+        del files[max(name for name in files if "evidence/checkpoint/" in name)]
+
+    change(story, do)
+
+
+@caught("checkpoint", where="log/checkpoint", found="that one is absent")
+def the_newest_kept_checkpoint_is_deleted_and_the_head_left(story: Story) -> None:
+    def do(files):
+        del files[max(name for name in files if "evidence/checkpoint/" in name)]
+
+    change(story, do)

@@ -6,14 +6,15 @@ Source: evidence-format sections 3 to 9, where they say who may wait, be late, b
 from __future__ import annotations
 
 import gzip
+import shutil
 
 import pytest
 
 from affidavit.audit.verify.report import HOLDS, UNREADABLE
 from tampering.catalogue import find, flip
-from tampering.forge import Commit, Rec, Seg, always, at, key_of, micros, signature_line, write_folder
+from tampering.forge import Body, Commit, Rec, Seg, always, at, canonical, key_of, micros, signature_line, write_folder
 from tampering.runs import explain, failed, findings, notes, verify_folder
-from tampering.story import Story, about, alive, answered, closed
+from tampering.story import Story, about, alive, answered, closed, refused, requested
 
 DAY = 24 * 60
 
@@ -161,7 +162,9 @@ def test_an_object_that_cannot_be_read_is_no_proof_of_anything(tmp_path):
     assert "cannot be read: Too many levels of symbolic links" in explain(report)
 
 
-@pytest.mark.parametrize("part", ["commit", "checkpoint", "head", "body", "tile", "entries", "waits"])
+@pytest.mark.parametrize(
+    "part", ["commit", "checkpoint", "head", "body", "tile", "entries", "waits", "stranger", "partials", "folder"]
+)
 def test_whatever_cannot_be_read_is_said_and_not_guessed(tmp_path, part):
     story = Story()
     files = story.write()
@@ -173,16 +176,23 @@ def test_whatever_cannot_be_read_is_said_and_not_guessed(tmp_path, part):
         "tile": "log/tile/0/000",
         "entries": "log/tile/entries/000",
         "waits": f"evidence/{story.young.segs[1].name}",
+        "stranger": "evidence/writer/20261122T120000Z-0000000000000001.json",
+        "partials": "log/tile/0/000.p",
+        "folder": "evidence/segment",
     }
     folder = write_folder(files, tmp_path)
     path = folder / names[part]
-    path.unlink()
+    if path.is_dir():
+        path = path / story.young.id
+        shutil.rmtree(path)
+    path.unlink(missing_ok=True)
     path.symlink_to(path)
 
     report = verify_folder(folder)
 
     assert report.status == UNREADABLE, explain(report)
-    assert names[part] in explain(report)
+    assert names[part].removesuffix(".p") in explain(report) or part == "folder"
+    assert "Too many levels of symbolic links" in explain(report)
 
 
 def test_something_proved_false_outweighs_what_cannot_be_read(tmp_path):
@@ -617,3 +627,115 @@ def _registration(writer) -> bytes:
     writer.twist = lambda whole: {**whole, "writer": f"{writer.id[:-1]}0"}
     writer.write(files)
     return files[f"evidence/writer/{writer.id}.json"]
+
+
+def test_masks_in_bodies_that_are_gone_are_counted(tmp_path):
+    story = Story()
+    listed = Body(canonical(story.masked.fields["masks"]), kept="payroll")
+    hidden = Body(b'{"password":"[masked:passwords:0123456789ab]"}', kept="payroll")
+    story.masked.fields["masks"] = listed.reference()
+    story.masked.bodies.insert(0, listed)
+    other = story.payroll
+    other.fields["masks"] = [{"count": 1, "rule": "passwords", "view": "recorded", "where": "pointer:/password"}]
+    other.fields["request"], other.bodies = {**other.fields["request"], **hidden.reference()}, [hidden]
+    folder = write_folder(story.write(), tmp_path)
+    shutil.rmtree(folder / "bodies/payroll")
+
+    report = verify_folder(folder, as_of="commit", now=micros(2 * DAY))
+
+    holds(report)
+    assert "2 masks are in headers or in bodies that are gone, and not checked" in notes(report, "masks")
+
+
+def test_masks_in_headers_are_counted(tmp_path):
+    story = Story()
+    story.masked.fields["masks"] = [{"count": 1, "rule": "r", "view": "recorded", "where": "header:authorization"}]
+
+    report = report_of(story, tmp_path)
+
+    holds(report)
+    assert "1 masks are in headers or in bodies that are gone, and not checked" in notes(report, "masks")
+
+
+@pytest.mark.parametrize("name", ["log/tile/0/000", "log/tile/entries/000"])
+def test_a_folder_in_place_of_a_tile_is_no_tile(tmp_path, name):
+    story = Story()
+    folder = write_folder(story.write(), tmp_path)
+    (folder / name).unlink()
+    (folder / name).mkdir()
+
+    assert failed(verify_folder(folder)) == {"tree"}
+
+
+def test_a_wounded_segment_is_skipped_where_the_tiles_cannot_be_read_either(tmp_path):
+    story = Story()
+    files = story.write()
+    name = f"evidence/{story.front.segs[1].name}"
+    files[name] = flip(files[name], 30)
+    folder = write_folder(files, tmp_path)
+    tile = folder / "log/tile/0/000"
+    tile.unlink()
+    tile.symlink_to(tile)
+
+    report = verify_folder(folder)
+
+    assert failed(report) == {"segments"}
+    assert "the records from log position 7 on cannot be had" in explain(report)
+
+
+def test_a_wounded_segment_at_the_right_edge_is_skipped_by_the_partial_tile(tmp_path):
+    story = Story()
+    files = story.write()
+    name = f"evidence/{story.console.segs[0].name}"
+    files[name] = flip(files[name], 30)
+
+    report = verify_folder(write_folder(files, tmp_path))
+
+    assert failed(report) == {"segments"}
+    assert next(check for check in report.checks if check.id == "tree").status == "ok"
+
+
+def test_a_commit_of_thousands_of_records_is_done_in_several_jobs(tmp_path):
+    story = Story()
+    for number in range(1000, 1800, 100):
+        calls = [rec for call in range(number, number + 100) for rec in (requested(call, 7.0), answered(call, 7.0))]
+        seg = Seg(calls)
+        story.front.segs.insert(-1, seg)
+        story.commits[5].segs.append(seg)
+    folder = write_folder(story.write(), tmp_path)
+
+    for small in (10_000, 0):
+        report = verify_folder(folder, small=small)
+        holds(report)
+        assert report.head.size == 287 + 1600
+
+
+def test_thousands_of_findings_are_counted_and_not_kept(tmp_path):
+    story = Story()
+    for number in range(1000, 2400, 100):
+        seg = Seg([refused(call, 7.0, call=None) for call in range(number, number + 100)])
+        story.front.segs.insert(-1, seg)
+        story.commits[5].segs.append(seg)
+    files = story.write()
+    noise = {f"evidence/noise/{number}": b"" for number in range(1100)}
+
+    report = verify_folder(write_folder({**files, **noise}, tmp_path))
+
+    assert len(findings(report, "calls")) == 1001
+    assert findings(report, "calls")[-1].found == "400 more findings like these"
+    assert notes(report, "strays")[-1] == "and 100 more"
+
+
+def test_many_wounded_entries_are_named_as_far_as_that_costs_little(tmp_path):
+    """Each is looked up in the commits; a hostile copy must not make that endless."""
+    story = Story()
+    files = story.write()
+    bundle = files["log/tile/entries/000"]
+    wounded = {f"log/tile/entries/000.p/{width}": b"\0\1x" * width for width in range(1, 120)}
+
+    report = verify_folder(write_folder({**files, **wounded, "log/tile/entries/000": bundle}, tmp_path))
+
+    assert failed(report) == {"tree"}
+    named = [finding.record for finding in findings(report, "tree")]
+    assert len(named) == 119
+    assert named.count("log/0") == 100
