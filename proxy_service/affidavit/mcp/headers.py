@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 from affidavit.errors import Refused
-from affidavit.mcp.calls import target_of
+from affidavit.mcp.calls import NAMED, target_of
 from affidavit.mcp.eras import VERSION_KEY
 from affidavit.mcp.jsonrpc import Message
 
@@ -37,7 +37,6 @@ _EVENT_ID = re.compile(rb"[^\x00-\x08\x0a-\x1f\x7f]*")
 _ENCODED = re.compile(r"=\?base64\?(.*)\?=", re.DOTALL)
 
 _CACHED = 64  # values; clients are few kinds, and a value may have 64 KiB
-_NAMED = frozenset({"tools/call", "prompts/get", "resources/read"})
 _NAMED_BY_EXTENSIONS = frozenset({"tasks/get", "tasks/update", "tasks/cancel"})  # SEP-2663 "Routing Headers"
 
 
@@ -169,7 +168,7 @@ def _value(name: str, raw: bytes) -> str:
 
 def _compare_name(message: Message, said: str | None) -> None:
     method = message.method or ""
-    if method not in _NAMED and (said is None or method not in _NAMED_BY_EXTENSIONS):
+    if method not in NAMED and (said is None or method not in _NAMED_BY_EXTENSIONS):
         return
     named = target_of(method, message.params)
     if named is not None or said is not None:  # a request that names nothing is the upstream's to refuse
