@@ -221,10 +221,11 @@ def _keys(arguments: argparse.Namespace) -> LogKeys:
 
 def _key_lines(text: str) -> list[str]:
     """Return a key that is given as it is, or those in a file, one a line."""
-    if not Path(text).is_file():
-        return [text]
-    lines = _read(Path(text), "--key").decode("utf-8", "replace").split("\n")
-    return [line for line in lines if line.strip()]
+    try:
+        data = read_file(text)
+    except (Malformed, Unavailable, ValueError) as error:
+        raise Misconfigured(f"--key {text}: {error}") from error
+    return [text] if data is None else [line for line in data.decode("utf-8", "replace").split("\n") if line.strip()]
 
 
 def _as_of(text: str | None, now: Micros) -> Micros | Literal["commit"]:

@@ -22,10 +22,7 @@ class LogKeys:
 
     def open(self, raw: bytes) -> Checkpoint:
         """Return the checkpoint in a note; raises `Malformed`, `VerificationFailed`."""
-        try:
-            return open_checkpoint(raw, origin=self.origin, keys=self.keys)
-        except ValueError as error:  # text that is no Unicode, deep inside a line
-            raise Malformed(str(error), code="bad_note") from error
+        return open_checkpoint(raw, origin=self.origin, keys=self.keys)
 
     def open_kept(self, raw: bytes) -> Checkpoint:
         """Return the checkpoint in a kept note, which has the log's own line alone; raises as `open`."""
