@@ -92,12 +92,14 @@ class Answers:
             UpstreamFailed: It broke off, or sent what is no message.
         """
         parser = EventParser()
-        async for chunk in answer.chunks():
-            try:
+        try:
+            async for chunk in answer.chunks():
                 for event in parser.feed(chunk):
                     yield await self._event(call, event)
-            except Malformed as error:
-                raise UpstreamFailed("the upstream sent an event that is no message", outcome="failed") from error
+            for event in parser.end():
+                yield await self._event(call, event)
+        except Malformed as error:
+            raise UpstreamFailed("the upstream sent an event that is no message", outcome="failed") from error
 
     async def _event(self, call: Call, event: RawEvent) -> Released:
         call.resumable = call.resumable or event.id is not None

@@ -62,6 +62,7 @@ STATUS: Mapping[str, tuple[int, int]] = {
     "bad_target": (400, _INVALID_PARAMS),
     "too_large": (413, _INVALID_REQUEST),
     "header_mismatch": (400, HEADER_MISMATCH),
+    "bad_header": (400, HEADER_MISMATCH),
     "unsupported_version": (400, UNSUPPORTED_VERSION),
     "missing_version": (400, INVALID_PARAMS),
     "not_acceptable": (406, _INVALID_REQUEST),
