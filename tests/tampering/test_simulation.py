@@ -174,3 +174,49 @@ def test_two_sequencers_that_race_hold_after_every_single_write(ledger):
 
     assert ledger.auditor.verify().status == HOLDS
     assert ledger.auditor.looked > 50
+
+
+@pytest.mark.parametrize("small", [10_000, 0], ids=["in one process", "in three"])
+def test_a_log_that_grows_while_it_is_read_holds(tmp_path, small):
+    """An auditor looks at a gateway that runs: commits, tiles, writers and segments appear at any moment."""
+    ledger = Ledger(tmp_path)
+    gateway = ledger.gateway()
+    gateway.every = 3
+    gateway.call("streamed")
+    gateway.flush()
+    ledger.sequence()
+    steps = 0
+
+    def grow(*_: int) -> None:
+        nonlocal steps
+        steps += 1
+        if steps > 12:
+            return
+        newcomer = ledger.gateway() if steps % 3 == 0 else gateway
+        for _ in range(30):
+            newcomer.call("answered")
+        newcomer.flush()
+        ledger.advance(SECOND)
+        ledger.sequence()
+        newcomer.call("answered")
+        newcomer.flush()  # stored, and not in the log
+
+    def grow_at_last(done: int, total: int) -> None:
+        if done >= total:
+            grow()
+
+    for progress in (grow, grow_at_last):
+        steps = 0
+        buckets = Buckets.of(f"{tmp_path}/evidence", [f"{tmp_path}/bodies"], {}, f"{tmp_path}/log")
+        request = Request(
+            buckets=buckets,
+            keys=parse_keys([ledger.vkey]),
+            now=ledger.now,
+            as_of=ledger.now,
+            seed=SEED,
+            small=small,
+            progress=progress,
+        )
+        report = verify(request)
+        assert report.status == HOLDS, explain(report)
+        assert steps > 0
