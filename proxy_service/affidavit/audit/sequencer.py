@@ -118,7 +118,6 @@ class Sequencer:
             # it could never be replaced.
             if self._parts.store.create({commit.name: data}):
                 self._follow(state)
-                state.known.sweep()
             else:
                 self._apply(state, commit, data)
         state.known.reader.records.clear()

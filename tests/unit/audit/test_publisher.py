@@ -7,8 +7,9 @@ import shutil
 
 import pytest
 
-from affidavit.audit.commit import parse_commit
+from affidavit.audit.commit import Commit, commit_hash, parse_commit
 from affidavit.errors import Malformed, VerificationFailed
+from affidavit.evidence.names import checkpoint_name, commit_name
 from affidavit.tlog.checkpoint import Checkpoint
 from affidavit.tlog.note import sign
 from fakes.auditor import read_folder
@@ -115,6 +116,14 @@ def test_a_witness_line_under_the_head_is_left_alone(worked):
     assert head.read_bytes() == witnessed
 
 
+def test_partial_tiles_go_once_the_full_one_is_there(worked, audited):
+    """C2SP tlog-tiles allows it; a commit each second would leave 255 of them beside each tile."""
+    audited()
+    tiles = worked.root / "log/tile"
+    assert (tiles / "0/000").exists()
+    assert [folder for folder in tiles.rglob("*.p") if folder.with_suffix("").exists()] == []
+
+
 def refuses(ledger, match) -> None:
     """Going on fails loudly, and nothing more is signed."""
     before = {path.name for path in kept(ledger)}
@@ -149,26 +158,37 @@ def test_a_checkpoint_by_another_key_is_not_built_upon(worked, tmp_path):
 def test_a_head_of_another_history_is_not_overwritten(worked):
     """Somebody had the key sign another tree of this size: both are left for everybody to see."""
     size = Checkpoint.parse(kept(worked)[-1].read_text().rpartition("\n\n")[0] + "\n").size
-    forged = Checkpoint(origin=worked.signer.verifier_key.name, size=size, root=b"\7" * 32)
-    note = sign(forged.text(), worked.signer.verifier_key, worked.signer.sign).encode()
+    note = forged_checkpoint(worked, size)
     overwrite(worked.root / "log/checkpoint", note)
 
     refuses(worked, "another root")
     assert (worked.root / "log/checkpoint").read_bytes() == note
 
 
-def test_a_checkpoint_of_another_history_in_the_way_is_refused(worked):
-    """The next commit's checkpoint was signed for another tree already."""
-    gateway = worked.gateway()
-    gateway.flush()
-    worked.sequence()
-    path = kept(worked)[-1]
-    size = int(path.name)
-    forged = Checkpoint(origin=worked.signer.verifier_key.name, size=size, root=b"\7" * 32)
-    overwrite(path, sign(forged.text(), worked.signer.verifier_key, worked.signer.sign).encode())
-    worked.sequencer = worked.new_sequencer()
+def forged_checkpoint(ledger, size):
+    checkpoint = Checkpoint(origin=ledger.signer.verifier_key.name, size=size, root=b"\7" * 32)
+    return sign(checkpoint.text(), ledger.signer.verifier_key, ledger.signer.sign).encode()
 
-    with pytest.raises(VerificationFailed):
+
+def test_a_newest_checkpoint_of_another_history_is_not_built_upon(worked):
+    path = kept(worked)[-1]
+    overwrite(path, forged_checkpoint(worked, int(path.name)))
+
+    refuses(worked, "do not give the tree")
+
+
+def test_a_checkpoint_of_another_history_in_the_way_is_refused(worked):
+    """Somebody had the key sign another tree of the size that comes next."""
+    worked.sequence()
+    gateway = worked.writer()
+    gateway.open()
+    gateway.flush()
+    size = int(kept(worked)[-1].name) + len(["log:committed", "log:writer_admitted", "writer:opened"])
+    worked.stores.evidence.create({checkpoint_name(size): forged_checkpoint(worked, size)})
+
+    with pytest.raises(VerificationFailed, match="another root"):
+        worked.sequence()
+    with pytest.raises(VerificationFailed, match="do not give the tree"):
         worked.sequence()
 
 
@@ -186,14 +206,30 @@ def test_a_changed_commit_stops_the_log(worked):
     refuses(worked, "is missing or is not what")
 
 
-def test_a_missing_segment_of_an_unpublished_commit_stops_the_log(worked):
+@pytest.mark.parametrize("changed", [False, True])
+def test_a_lost_or_changed_segment_of_an_unpublished_commit_stops_the_log(worked, changed):
     """It cannot be derived, so it cannot be signed; what was signed before stays right."""
     last = parse_commit(commits(worked)[-1].read_bytes())
     kept(worked)[-1].unlink()
     overwrite(worked.root / "log/checkpoint", kept(worked)[-1].read_bytes())
-    (worked.root / "evidence" / last.segments[0].name).unlink()
+    segment = worked.root / "evidence" / last.segments[0].name
+    other = min(segment.parent.iterdir()).read_bytes()
+    segment.unlink()
+    if changed:
+        segment.write_bytes(other)
 
     refuses(worked, "is missing or is not what its commit names")
+
+
+def test_a_commit_at_another_place_than_its_name_says_is_refused(worked):
+    last = commits(worked)[-1].read_bytes()
+    size = parse_commit(last).size
+    fields = {name: getattr(parse_commit(last), name) for name in Commit.__slots__}
+    moved = {"start": size + 5, "size": size + 5 + parse_commit(last).size - parse_commit(last).start}
+    forged = Commit(**fields | moved | {"previous": commit_hash(last)})
+    worked.stores.evidence.create({commit_name(size): forged.encode()})
+
+    refuses(worked, "does not begin where")
 
 
 def test_a_commit_that_does_not_follow_is_refused(worked):

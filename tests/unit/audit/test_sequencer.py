@@ -724,6 +724,8 @@ def test_a_changed_retention_is_stated_at_once_and_once(ledger, audited):
     ledger.sequencer = ledger.new_sequencer()
     for _ in range(2):
         ledger.sequence()
+    ledger.sequencer = ledger.new_sequencer()
+    ledger.sequence()
 
     assert [one["classes"]["standard"] for one in audited().said("log:retention")] == [400, 500]
 
