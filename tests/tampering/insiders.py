@@ -6,17 +6,19 @@ import gzip
 from typing import Any
 
 from tampering.catalogue import caught
-from tampering.forge import Body, Commit, Rec, Seg, always, at, canonical, key_of, note, sha
+from tampering.forge import Body, Commit, Rec, Seg, Writer, always, at, canonical, key_of, note, sha
 from tampering.story import (
     POLICY,
     Story,
     about,
+    admitted,
     alive,
     answered,
     attestation,
     call_id,
     closed,
     jwt,
+    opened,
     policy_loaded,
     refused,
     requested,
@@ -848,22 +850,6 @@ def a_cancelled_approval_is_used(story: Story) -> None:
     ended(story, "approval:cancelled", 2.6)
 
 
-@caught("approvals", found="no approval:expired")
-def an_approval_is_used_that_a_sweeper_had_ended_and_said_so_late(story: Story) -> None:
-    rec = Rec("approval:expired", 5.0, {"approval": "approval-1", "channel": None, "to": None})
-    rec.twist = lambda whole: whole
-    story.lost.segs[0].recs.insert(3, rec)
-    story.approved.consumed.minutes = story.approved.call.minutes = story.approved.answer.minutes = 6.5
-    story.commits[3].minutes, story.commits[3].segs, moved = 4.2, [], story.commits[3].segs
-    story.commits[3].statements = [Rec("log:retention", 4.2, dict(story.retention.fields))]
-    story.commits[5].segs[:0] = moved
-    story.late_number = 1
-    story.gap.fields.update({"from": 5, "to": 6})
-    story.late.fields.update({"from": 5, "to": 6})
-    story.stated_lost.fields["from"] = 10
-    story.late_again.fields.update({"from": 10, "to": 10})
-
-
 @caught("approvals", found="approval:consumed again")
 def an_approval_is_used_twice(story: Story) -> None:
     fields = dict(story.approved.consumed.fields)
@@ -1252,3 +1238,30 @@ def a_call_is_refused_twice(story: Story) -> None:
 @caught("calls", found="an end of this call")
 def a_stream_never_ends_and_its_gateway_closes(story: Story) -> None:
     story.front.segs[2].recs.remove(story.stream_end)
+
+
+@caught("approvals", found="one approval:consumed")
+def an_undecided_approval_is_used_twice(story: Story) -> None:
+    an_approval_was_never_decided(story)
+    fields = dict(story.approved.consumed.fields)
+    story.front.segs[5].recs.insert(1, Rec("approval:consumed", 3.9, fields, twist=story.approved.name_decision))
+
+
+@caught("approvals", found="no approval:expired")
+def an_approval_is_used_that_had_expired_as_another_chain_says_later(story: Story) -> None:
+    sweeper = Writer("sweeper", "function:sweep-approvals", 2.6)
+    expired = Rec("approval:expired", 2.7, {"approval": "approval-1", "channel": None, "to": None})
+    sweeper.segs = [Seg([opened(sweeper.role, 2.6), expired, closed(2.8)])]
+    story.plan.writers.append(sweeper)
+    story.commits[4].segs.append(sweeper.segs[0])
+    story.commits[4].statements.append(admitted(sweeper, 6.1))
+
+
+@caught("bodies", record=record("first"), found="the last line has no end")
+def a_bodies_object_holds_nothing(story: Story) -> None:
+    story.front.segs[1].bodies = lambda lines: {kept: [] for kept in lines}
+
+
+@caught("bodies", "masks", record=record("masked"), found="a body's hash")
+def masks_refer_to_a_body_without_a_hash(story: Story) -> None:
+    story.masked.fields["masks"] = {"body": 7, "size": 3}

@@ -546,3 +546,25 @@ def the_newest_kept_checkpoint_is_deleted_and_the_head_left(story: Story) -> Non
         del files[max(name for name in files if "evidence/checkpoint/" in name)]
 
     change(story, do)
+
+
+@caught("tree", where="log/tile/entries/001.p/31", found="log position 286")
+def a_partial_bundle_lacks_its_last_entry(story: Story) -> None:
+    def do(files):
+        bundle = files["log/tile/entries/001.p/31"]
+        last = story.young.segs[0].leaves[-1]
+        files["log/tile/entries/001.p/31"] = bundle[: -len(last) - 2]
+
+    change(story, do)
+
+
+@caught("segments", found="absent")
+def a_segment_is_deleted_and_another_one_laid_in_its_place(story: Story) -> None:
+    def do(files):
+        other = Story()
+        other.first.fields["target"] = "customers.lookup"
+        forged = other.write()
+        del files[seg_name(story)]
+        files[seg_name(other)] = forged[seg_name(other)]
+
+    change(story, do)

@@ -163,7 +163,8 @@ def test_an_object_that_cannot_be_read_is_no_proof_of_anything(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "part", ["commit", "checkpoint", "head", "body", "tile", "entries", "waits", "stranger", "partials", "folder"]
+    "part",
+    ["commit", "checkpoint", "head", "body", "tile", "entries", "waits", "stranger", "partials", "bundles", "folder"],
 )
 def test_whatever_cannot_be_read_is_said_and_not_guessed(tmp_path, part):
     story = Story()
@@ -178,6 +179,7 @@ def test_whatever_cannot_be_read_is_said_and_not_guessed(tmp_path, part):
         "waits": f"evidence/{story.young.segs[1].name}",
         "stranger": "evidence/writer/20261122T120000Z-0000000000000001.json",
         "partials": "log/tile/0/000.p",
+        "bundles": "log/tile/entries/000.p",
         "folder": "evidence/segment",
     }
     folder = write_folder(files, tmp_path)
@@ -191,7 +193,7 @@ def test_whatever_cannot_be_read_is_said_and_not_guessed(tmp_path, part):
     report = verify_folder(folder)
 
     assert report.status == UNREADABLE, explain(report)
-    assert names[part].removesuffix(".p") in explain(report) or part == "folder"
+    assert names[part].removesuffix("/000.p") in explain(report) or part == "folder"
     assert "Too many levels of symbolic links" in explain(report)
 
 
@@ -739,3 +741,56 @@ def test_many_wounded_entries_are_named_as_far_as_that_costs_little(tmp_path):
     named = [finding.record for finding in findings(report, "tree")]
     assert len(named) == 119
     assert named.count("log/0") == 100
+
+
+@pytest.mark.parametrize(
+    ("folder", "checks"), [("evidence/checkpoint", {"commits", "checkpoint"}), ("bodies", {"strays"})]
+)
+def test_a_folder_that_cannot_be_listed_is_said(tmp_path, folder, checks):
+    story = Story()
+    whole = write_folder(story.write(), tmp_path)
+    shutil.rmtree(whole / folder)
+    (whole / folder).symlink_to(whole / folder)
+
+    report = verify_folder(whole)
+
+    assert checks <= {check.id for check in report.checks if check.status == "unchecked"}
+    assert "cannot be listed: Too many levels of symbolic links" in explain(report)
+
+
+def test_a_hole_that_is_filled_in_part_waits_for_the_rest(tmp_path):
+    story = Story()
+    whole = story.lost.segs[1]
+    parts = [Seg(whole.recs[:1]), Seg(whole.recs[1:])]
+    story.lost.segs[1:2] = parts
+    story.commits[8].segs = parts[1:]
+    story.commits[8].statements = [about("log:late", story.lost, 20.0, 5, 5)]
+    parts[0].absent = parts[0].no_bodies = True
+
+    report = report_of(until_nine(story), tmp_path, 25.0)
+
+    holds(report)
+    assert notes(report, "gaps") == [f"{story.lost.id} 4 to 4 waits to be filled"]
+
+
+def until_nine(story: Story) -> Story:
+    del story.commits[9:]
+    del story.plan.writers[-2:]
+    story.lost.segs.pop()
+    return story
+
+
+def test_a_wounded_segment_without_any_log_bucket_ends_the_tree(tmp_path):
+    from affidavit.audit.verify.buckets import Buckets
+
+    story = Story()
+    files = story.write()
+    name = f"evidence/{story.front.segs[1].name}"
+    files[name] = flip(files[name], 30)
+    folder = write_folder(files, tmp_path)
+    buckets = Buckets.of(f"{folder}/evidence", [f"{folder}/bodies"], {}, "")
+
+    report = verify_folder(folder, buckets=buckets)
+
+    assert failed(report) == {"segments"}
+    assert "log position 7" in explain(report)

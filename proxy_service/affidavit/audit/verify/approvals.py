@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 from affidavit.audit.verify.report import Findings
 from affidavit.audit.verify.telling import APPROVED_CALL, CONSUMED, DECIDED, ENDED, REQUESTED
 from affidavit.clock import MINUTE, Micros, format_time
-from affidavit.errors import Malformed
 from affidavit.evidence.canonical import encode
 
 PENDING: Micros = 10 * MINUTE
@@ -129,10 +128,7 @@ def binding_of(bound: dict[str, Any], expires: str) -> str | None:
     """Return the binding of a call's fields; None for a call that cannot be approved."""
     if type(bound["arguments_hmac"]) is not str:
         return None
-    try:
-        return hashlib.sha256(encode({**bound, "expires": expires, "v": 1})).hexdigest()
-    except TypeError as error:
-        raise Malformed("fields of a call cannot be bound", code="bad_binding") from error
+    return hashlib.sha256(encode({**bound, "expires": expires, "v": 1})).hexdigest()
 
 
 def _missing(approval: Approval) -> Iterator[str]:

@@ -28,11 +28,9 @@ class Attestations:
         self._without: list[str] = []
         self._without_count = 0
 
-    def learn(self, text: Any, record: str, object_: str) -> None:
+    def learn(self, text: str, record: str, object_: str) -> None:
         """Take note of a key set."""
         try:
-            if type(text) is not str:
-                raise Malformed("no text", code="not_a_key_set")  # noqa: TRY301
             self._sets.append(KeySet.parse(text.encode()))
         except Malformed as error:
             self._findings.fail("attestations", object_, record, "a key set as text", str(error))

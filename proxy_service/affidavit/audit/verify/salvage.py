@@ -6,7 +6,7 @@ Source: RFC 1951, RFC 1952 (a damaged member usually still gives most of its byt
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator
 
 from affidavit.audit.verify.bodies import Mention, check_bodies
 from affidavit.audit.verify.buckets import Bucket
@@ -42,25 +42,34 @@ def first_wrong(stored: bytes | None, expected: list[Mention]) -> Mention:
     return next((mention for mention, _ in wrong if mention is not None), expected[0])
 
 
-def first_altered(stored: bytes, leaves: Sequence[bytes]) -> int | None:
-    """Return the offset of the first record of a damaged segment that does not have its leaf hash; None: all have."""
-    lines = inflate(stored).split(b"\n")[1:]
-    for offset, leaf in enumerate(leaves):
+def first_altered(evidence: Bucket, name: str, leaves: bytes) -> int | None:
+    """Return the offset of the first record of a damaged segment that has not its leaf hash; None: all have."""
+    lines = inflate(_read(evidence, name)).split(b"\n")[1:]
+    for offset, leaf in enumerate(_each(leaves)):
         if offset >= len(lines) or leaf_hash(lines[offset]) != leaf:
             return offset
     return None
 
 
 def first_altered_entry(log: Bucket, path: str, leaves: bytes) -> int | None:
-    """Return the place of the first entry of a bundle that does not have its leaf hash; None if nothing tells."""
-    try:
-        data = log.read(path)
-    except (Malformed, Unavailable):
-        return None
+    """Return the place of the first entry of a bundle that has not its leaf hash; None: all have."""
+    data = _read(log, path)
     at = 0
-    for place in range(len(leaves) // HASH_SIZE):
+    for place, leaf in enumerate(_each(leaves)):
         start = at + _LENGTH_BYTES
-        at = start + int.from_bytes((data or b"")[at:start], "big")
-        if leaf_hash((data or b"")[start:at]) != leaves[place * HASH_SIZE : (place + 1) * HASH_SIZE]:
+        at = start + int.from_bytes(data[at:start], "big")
+        if leaf_hash(data[start:at]) != leaf:
             return place
     return None
+
+
+def _read(bucket: Bucket, name: str) -> bytes:
+    try:
+        return bucket.read(name) or b""
+    except (Malformed, Unavailable):
+        return b""
+
+
+def _each(leaves: bytes) -> Iterator[bytes]:
+    for at in range(0, len(leaves), HASH_SIZE):
+        yield leaves[at : at + HASH_SIZE]

@@ -36,9 +36,9 @@ from affidavit.audit.verify.tree import Tree
 from affidavit.audit.verify.waiting import Waiting
 from affidavit.audit.verify.walk import Walk
 from affidavit.clock import MINUTE, Micros, format_time
-from affidavit.errors import Malformed, Unavailable
+from affidavit.errors import Unavailable
 from affidavit.evidence.names import commit_name, parse_segment_name
-from affidavit.tlog.merkle import HASH_SIZE, leaf_hash
+from affidavit.tlog.merkle import leaf_hash
 
 SMALL = 10_000  # records; below it, starting processes takes longer than the work
 JOB_RECORDS = 1_000  # about, in one job
@@ -246,13 +246,7 @@ class _Verification:
     def _locate_record(self, named: NamedSegment) -> int | None:
         """Return which record of an altered segment was hit, as far as the served tiles can tell."""
         leaves = self.tree.served_leaves(self.tree.size, named.count) if self.tree.ends_at is None else None
-        try:
-            stored = self.request.buckets.evidence.read(named.name) if leaves else None
-        except (Malformed, Unavailable):
-            return None
-        if leaves is None or stored is None:
-            return None
-        return first_altered(stored, [leaves[at : at + HASH_SIZE] for at in range(0, len(leaves), HASH_SIZE)])
+        return None if leaves is None else first_altered(self.request.buckets.evidence, named.name, leaves)
 
     def _locate_entry(self, path: str, start: int, leaves: bytes) -> tuple[int, str | None] | None:
         log = self.request.buckets.log
