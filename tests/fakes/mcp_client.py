@@ -6,6 +6,7 @@ Each client can have a loopback address of its own (127.0.0.2 and so on), becaus
 import http.client
 import itertools
 import json
+import select
 import socket
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -173,6 +174,10 @@ class Begun:
         """Wait for the head of the answer."""
         return Stream(self._connection, self._connection.getresponse())
 
+    def has_news(self) -> bool:
+        """Tell whether anything of the answer has arrived, without waiting."""
+        return bool(select.select([self._connection.sock], [], [], 0)[0])
+
     def answer(self) -> Answer:
         """Wait for the whole answer."""
         with self.stream() as stream:
@@ -218,6 +223,12 @@ class Stream:
             if data:
                 return json.loads(b"\n".join(data))
         raise AssertionError("the stream ended")
+
+    def waiting(self) -> bytes:
+        """Return what has arrived and was not read, without waiting and without reading it."""
+        if not select.select([self._connection.sock], [], [], 0)[0]:
+            return self._answer.fp.peek()
+        return self._answer.fp.peek() + self._connection.sock.recv(65536, socket.MSG_PEEK)
 
     def rest(self) -> Answer:
         """Return the whole answer, or what is left of it."""

@@ -4,15 +4,19 @@ Source: mcp "Duties" (keep-alive comment lines while waiting); architecture "Fai
 """
 
 import asyncio
+import contextlib
 import select
 import socket
 import threading
-from collections.abc import Iterator
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 import uvicorn
 
+from affidavit.evidence.ports import Bus, EvidenceObject
 from affidavit.policy.document import load
 from affidavit.serve import app
 from affidavit.serve.app import Application
@@ -21,13 +25,45 @@ from affidavit.serve.http import BoundedHttp
 from affidavit.wiring.embedded import EmbeddedFolder
 from affidavit.wiring.gateway import open_gateway
 from fakes.gateway_house import House
-from fakes.mcp_client import connected
+from fakes.mcp_client import WAIT_S, connected
 
 KEEP_ALIVE = b": keep-alive\n"
 
 
+class Gate:
+    """A bus in front of another one; while it is closed, what is to be published waits, and nobody is told a lie.
+
+    Attributes:
+        waits: Set while something does.
+    """
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+        self._open = threading.Event()
+        self._open.set()
+        self.waits = threading.Event()
+
+    def publish(self, objects: Sequence[EvidenceObject]) -> None:
+        if not self._open.is_set():
+            self.waits.set()
+            self._open.wait(WAIT_S)
+            self.waits.clear()
+        self._bus.publish(objects)
+
+    def close(self) -> None:
+        self._bus.close()
+
+    @contextlib.contextmanager
+    def closed(self) -> Iterator[None]:
+        self._open.clear()
+        yield
+        self._open.set()
+
+
 class InThisProcess(threading.Thread):
     """The gateway without its worker, in a thread of this process."""
+
+    gate: Gate
 
     def __init__(self, house: House) -> None:
         super().__init__(daemon=True)
@@ -50,7 +86,9 @@ class InThisProcess(threading.Thread):
         path = self._house.configuration
         configuration = load(path, path.read_bytes())
         folder = EmbeddedFolder.open(self._house.data, {})
-        gateway = await open_gateway(configuration, folder.ports(configuration.origin), loopback=True, port=self.port)
+        ports = folder.ports(configuration.origin)
+        ports = replace(ports, bus=self._gated(ports.bus))
+        gateway = await open_gateway(configuration, ports, loopback=True, port=self.port)
         health = Health(gateway.recorder, gateway.trail, folder.clock)
         gateway.start()
         config = uvicorn.Config(
@@ -67,6 +105,13 @@ class InThisProcess(threading.Thread):
         self.closed = await gateway.close()
         folder.close()
 
+    def _gated(self, bus: Callable[[str], Bus]) -> Callable[[str], Bus]:
+        def gated(writer: str) -> Bus:
+            self.gate = Gate(bus(writer))
+            return self.gate
+
+        return gated
+
 
 @pytest.fixture
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,7 +127,9 @@ def impatient(patience: None, upstream, tmp_path) -> Iterator[House]:
     running = InThisProcess(house)
     running.start()
     assert running.serves.wait(20)
-    house.running = SimpleNamespace(authority=f"127.0.0.1:{running.port}")  # type: ignore[assignment] # no process
+    house.running = SimpleNamespace(  # type: ignore[assignment] # no process
+        authority=f"127.0.0.1:{running.port}", gate=running.gate
+    )
     house.await_listings("warehouse", "hasty", "asking")
     yield house
     running.end()
@@ -162,6 +209,55 @@ def test_a_client_that_waits_is_waited_for(impatient, upstream):
             assert stream.next_message()["result"]
 
 
+def test_an_upstream_gets_nothing_while_its_record_is_on_its_way(impatient, upstream):
+    """architecture, promise 1."""
+    client = impatient.client()
+    client.call("echo")
+    upstream.forget()
+
+    with impatient.gateway.gate.closed():
+        begun = client.begin(client.calling("echo"))
+        assert impatient.gateway.gate.waits.wait(WAIT_S)
+        _let_the_loop_turn(impatient)
+        assert upstream.requests == []
+
+    assert begun.answer().text == "echo ran"
+
+
+def test_a_client_gets_no_answer_while_its_record_is_on_its_way(impatient, upstream):
+    client = impatient.client()
+
+    with client.begin(client.calling("held")) as begun:
+        exchange = upstream.held()
+        with impatient.gateway.gate.closed():
+            exchange.says("done")
+            assert impatient.gateway.gate.waits.wait(WAIT_S)
+            _let_the_loop_turn(impatient)
+            assert not begun.has_news()
+
+        assert begun.answer().text == "done"
+
+
+def test_a_client_gets_no_event_while_its_record_is_on_its_way(impatient, upstream):
+    client = impatient.client()
+
+    with client.begin(client.calling("held")) as begun:
+        exchange = upstream.held()
+        exchange.stream()
+        with begun.stream() as stream:
+            assert stream.next_event() == KEEP_ALIVE + b"\n"
+            with impatient.gateway.gate.closed():
+                exchange.notify("secret")
+                assert impatient.gateway.gate.waits.wait(WAIT_S)
+                _let_the_loop_turn(impatient)
+                assert b"secret" not in stream.waiting()
+
+            assert stream.next_message()["params"]["data"] == "secret"
+            exchange.event(exchange.response(exchange.said("done")))
+            exchange.end()
+            stream.rest()
+
+
 def test_strangers_cannot_fill_the_memory_with_bodies_that_do_not_end(impatient, upstream):
     """Past a bound for all of them together, large ones are refused, and small ones are not."""
     stranger = impatient.stranger()
@@ -181,3 +277,10 @@ def test_strangers_cannot_fill_the_memory_with_bodies_that_do_not_end(impatient,
             connection.close()
     impatient.evidence.wait_for("call:refused", code="overloaded")
     assert len(upstream.requests) == 1
+
+
+def _let_the_loop_turn(house: House) -> None:
+    """Let the gateway answer something else: what it wrote before has left by then."""
+    for _ in range(2):
+        with urllib.request.urlopen(f"http://{house.gateway.authority}/healthz", timeout=WAIT_S) as answer:
+            assert answer.status == 200

@@ -87,6 +87,22 @@ async def test_what_does_not_come_to_its_end_is_told_so(port, application, sent)
     assert answer.count(b"200 OK") == sent.count(REQUEST)
 
 
+@pytest.mark.parametrize("begun", [b"GET /", b"GET / HTTP/1.1\r\nX: ", b"GET / HTTP/1.1\r\n"])
+async def test_a_head_that_only_grows_is_cut_off_before_it_ends(port, begun, monkeypatch):
+    """The parser keeps a header to itself until it is whole, so its callbacks never tell of this one."""
+    monkeypatch.setattr(Impatient, "max_wait", 30.0)
+    async with connected(port) as (reader, writer):
+        writer.write(begun)
+        for _ in range(20):
+            writer.write(b"a" * 10_000)
+            with contextlib.suppress(TimeoutError):
+                answer = await asyncio.wait_for(reader.read(4096), 0.05)
+                break
+
+    assert answer.startswith(b"HTTP/1.1 431 ")
+    assert b'{"error":"headers_too_large"' in answer
+
+
 async def test_a_body_that_stays_away_is_no_body(port, application):
     async with connected(port) as (reader, writer):
         writer.write(REQUEST[:-1])
