@@ -42,7 +42,7 @@ def test_an_upstream_that_says_nothing_times_out(house, upstream):
         exchange.drop()
 
     end = failed(house, answer, "timeout", tool="held")
-    assert end["upstream_us"] >= 1_000_000
+    assert end["response"] is None
 
 
 def test_an_answer_that_stops_in_the_middle_times_out(house, upstream):
