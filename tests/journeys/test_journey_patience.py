@@ -5,6 +5,7 @@ Source: mcp "Duties" (keep-alive comment lines while waiting); architecture "Fai
 
 import asyncio
 import contextlib
+import json
 import select
 import socket
 import threading
@@ -56,8 +57,10 @@ class Gate:
     @contextlib.contextmanager
     def closed(self) -> Iterator[None]:
         self._open.clear()
-        yield
-        self._open.set()
+        try:
+            yield
+        finally:
+            self._open.set()
 
 
 class InThisProcess(threading.Thread):
@@ -224,6 +227,36 @@ def test_an_upstream_gets_nothing_while_its_record_is_on_its_way(impatient, upst
     assert begun.answer().text == "echo ran"
 
 
+def test_a_call_that_is_cancelled_while_its_record_is_on_its_way_is_not_sent(impatient, upstream):
+    """evidence-format section 5: `call:refused` after its `call:requested` when it was not forwarded after all."""
+    client = impatient.client("early")
+
+    with impatient.gateway.gate.closed():
+        with client.begin(client.calling("echo")):
+            assert impatient.gateway.gate.waits.wait(WAIT_S)
+        impatient.evidence.wait_until(lambda: _in_flight(impatient) == 0)
+
+    call = impatient.evidence.wait_for("call:requested", target="echo")
+    refusal = impatient.evidence.wait_for("call:refused", call=call["call"])
+    assert refusal["code"] == "cancelled"
+    assert upstream.requests == []
+
+
+def test_an_answer_that_comes_after_its_client_is_gone_is_on_record(impatient, upstream):
+    client = impatient.client("late")
+
+    with client.begin(client.calling("held")):
+        exchange = upstream.held()
+        with impatient.gateway.gate.closed():
+            exchange.says("done")
+            assert impatient.gateway.gate.waits.wait(WAIT_S)
+
+    call = impatient.evidence.wait_for("call:requested", target="held")
+    end = impatient.evidence.wait_for("call:answered", call=call["call"])
+    assert end["outcome"] == "answered"
+    assert b"done" in impatient.evidence.body(end["response"])
+
+
 def test_a_client_gets_no_answer_while_its_record_is_on_its_way(impatient, upstream):
     client = impatient.client()
 
@@ -284,3 +317,8 @@ def _let_the_loop_turn(house: House) -> None:
     for _ in range(2):
         with urllib.request.urlopen(f"http://{house.gateway.authority}/healthz", timeout=WAIT_S) as answer:
             assert answer.status == 200
+
+
+def _in_flight(house: House) -> int:
+    with urllib.request.urlopen(f"http://{house.gateway.authority}/readyz", timeout=WAIT_S) as answer:
+        return int(json.load(answer)["in_flight"])
