@@ -13,8 +13,9 @@ import asyncio
 import logging
 import queue
 import threading
+import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,8 +26,9 @@ from affidavit.evidence.writer import Entry, Receipt, Writer
 
 BATCH_RECORDS = 200  # architecture "Group commit"
 BATCH_BYTES = 1024 * 1024  # records and bodies, before packing
-MANY = 4  # records of the last segment from which on it pays to let the loop gather more of them
-ENOUGH = 16  # records; half of 32 calls, so that one half is worked on while the other becomes durable
+MANY = 4  # records of the last segment from which on it pays to gather more of them
+GATHERING = 0.005  # seconds that a segment is held for company, at most; architecture "Group commit"
+IDLE_TURN = 50e-6  # seconds; a turn of the loop that is over sooner had nothing else to do
 SEALED_HERE = 128 * 1024  # bytes of a batch; what takes longer than a millisecond is sealed by the thread
 DEADLINE = 2.0  # seconds until those who wait are told that the bus does not answer
 FIRST_RETRY, LAST_RETRY = 0.1, 1.0  # seconds between attempts while the bus is down
@@ -50,11 +52,17 @@ class Recorder:
     """Makes records durable, and says so to whoever waits.
 
     `add` puts a record in the chain and returns at once; `intend` and `conclude` return when it is durable.
+
+    Args:
+        writer: The chain.
+        bus: Makes segments durable.
+        ticks: Seconds since some moment, to see how long a turn of the loop takes.
     """
 
-    def __init__(self, writer: Writer, bus: Bus) -> None:
+    def __init__(self, writer: Writer, bus: Bus, ticks: Callable[[], float] = time.perf_counter) -> None:
         self.writer = writer
         self._bus = bus
+        self._ticks = ticks
         self._batches: deque[_Batch] = deque()
         self._in_flight: _Batch | None = None
         self._deadline: asyncio.TimerHandle | None = None
@@ -146,20 +154,26 @@ class Recorder:
         return receipt, batch
 
     def _pump(self) -> None:
-        """Send what waits when nothing is in flight: at once, or when the loop is done, where much is going on."""
+        """Send what waits when nothing is in flight: at once, or where much is going on, when the loop is done."""
         if self._in_flight is not None or not self._batches or self._gathering:
             return
         if self._busy:
             self._gathering = True
-            self._loop.call_soon(self._gather, 0)
+            now = self._ticks()
+            self._loop.call_soon(self._gather, now, now + GATHERING)
         else:
             self._take()
 
-    def _gather(self, seen: int) -> None:
-        """Wait as long as each turn of the loop brings more records, up to `ENOUGH`; never while nothing is to do."""
-        waiting = len(self._batches[0].entries)
-        if seen < waiting < ENOUGH:
-            self._loop.call_soon(self._gather, waiting)
+    def _gather(self, turned: float, ends: float) -> None:
+        """Hold a segment while the loop has other things to do, since they may bring records; each segment costs.
+
+        Args:
+            turned: When this turn of the loop began.
+            ends: When it is sent in any case.
+        """
+        now = self._ticks()
+        if now - turned > IDLE_TURN and now < ends and len(self._batches) == 1:
+            self._loop.call_soon(self._gather, now, ends)
         else:
             self._take()
 

@@ -5,6 +5,7 @@ Source: evidence-format section 5 "Call fields"; RFC 9562 section 5.7.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -59,15 +60,13 @@ class Inbound:
         cls, http_method: str, upstream: str, headers: list[tuple[bytes, bytes]], body: bytes, ip: str, *, query: bytes
     ) -> Inbound:
         """Take an HTTP request."""
-        unverified: dict[str, str] = {}
+        # Of a repeated one the first counts, so it comes last here. httptools keeps the blanks around a value, which are
+        # no part of it (RFC 9110 section 5.5).
+        unverified = {name.decode("latin-1"): value.decode("latin-1").strip(" \t") for name, value in reversed(headers)}
         repeated: set[str] = set()
-        for raw_name, value in headers:
-            name = raw_name.decode("latin-1")
-            if name in unverified:
-                repeated.add(name)
-            else:
-                # httptools keeps the blanks around a value, which are no part of it (RFC 9110 section 5.5).
-                unverified[name] = value.decode("latin-1").strip(" \t")
+        if len(unverified) != len(headers):
+            names = Counter(name.decode("latin-1") for name, _ in headers)
+            repeated = {name for name, times in names.items() if times > 1}
         return cls(
             http_method=http_method,
             upstream=upstream,

@@ -16,6 +16,7 @@ _EXACT = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
 # Where orjson and RFC 8785 may part: how a float is spelled, and the order of keys with characters beyond 16 bits. Text
 # inside a string that looks like a float costs time, nothing else.
 _MAY_DIFFER = re.compile(rb"(?:^|[:\[,])-?\d+[.e]|[\xf0-\xf4]")
+_MAY_BE_FLOAT = re.compile(rb"[0-9][.e]")  # seldom true, and found at a tenth of the cost
 
 
 def canonical(value: Any) -> bytes | None:
@@ -28,7 +29,8 @@ def canonical(value: Any) -> bytes | None:
         printed = orjson.dumps(value, option=_EXACT)
     except TypeError:  # such an integer, or an `Unrounded`
         return None
-    return rfc8785.dumps(value) if _MAY_DIFFER.search(printed) else printed
+    same = printed.isascii() and not _MAY_BE_FLOAT.search(printed)
+    return printed if same or not _MAY_DIFFER.search(printed) else rfc8785.dumps(value)
 
 
 def canonical_nearest(value: Any) -> bytes:

@@ -15,6 +15,7 @@ from typing import Any
 
 import orjson
 
+from affidavit.deadlines import Deadlines
 from affidavit.gateway.call import Flaw, Inbound
 from affidavit.gateway.data_path import DataPath
 from affidavit.gateway.problems import Reply, broken
@@ -45,6 +46,7 @@ class Application:
         self._health = health
         self._configuration = configuration
         self._bodies = _Bodies()
+        self._watches = Deadlines(WATCH_AFTER)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request (ASGI 3.0)."""
@@ -78,7 +80,7 @@ class Application:
             query=scope["query_string"],
         )
         inbound.flaw = flaw
-        watch = _Watch(inbound, receive)
+        watch = _Watch(inbound, receive, self._watches)
         outlet = _Outlet(send)
         reply = None
         try:
@@ -102,16 +104,19 @@ class Application:
 class _Watch:
     """Cancels a call whose client goes away, where the path allows that; costs a task only for calls that last."""
 
-    def __init__(self, inbound: Inbound, receive: Receive) -> None:
+    __slots__ = ("_call", "_inbound", "_receive", "_task", "_watches", "gone")
+
+    def __init__(self, inbound: Inbound, receive: Receive, watches: Deadlines) -> None:
         self.gone = False
         self._inbound = inbound
         self._receive = receive
-        self._call = asyncio.current_task()
+        self._call = asyncio.current_task(watches.loop)
         self._task: asyncio.Task[None] | None = None
-        self._timer = asyncio.get_running_loop().call_later(WATCH_AFTER, self._start)
+        self._watches = watches
+        watches.set(self, self._start)
 
     def stop(self) -> None:
-        self._timer.cancel()
+        self._watches.lift(self)
         if self._task is not None:
             self._task.cancel()
 

@@ -26,6 +26,45 @@ _TOO_LARGE = (
 _TOO_SLOW = (HTTPStatus.REQUEST_TIMEOUT, "request_timeout", "The request did not come to its end in time.")
 
 
+class Joining(asyncio.Transport):
+    """A connection on which the head of an answer leaves with what follows it at once, in one write.
+
+    uvicorn writes them apart, and each write is a system call here and a packet to read there. A head that nothing
+    follows leaves when the loop turns.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__()
+        self._transport = transport
+        self._loop = loop
+        self._head = b""
+        self.get_extra_info = transport.get_extra_info  # type: ignore[method-assign]
+        self.is_closing = transport.is_closing  # type: ignore[method-assign]
+        self.pause_reading = transport.pause_reading  # type: ignore[method-assign]
+        self.resume_reading = transport.resume_reading  # type: ignore[method-assign]
+
+    def write(self, data: bytes) -> None:  # type: ignore[override] # uvicorn writes nothing else
+        """Write, or keep a head for a moment."""
+        if self._head:
+            head, self._head = self._head, b""
+            self._transport.writelines((head, data))
+        elif data.startswith(b"HTTP/1.1 "):
+            self._head = data
+            self._loop.call_soon(self._let_go)
+        else:
+            self._transport.write(data)
+
+    def close(self) -> None:
+        """Close, with all that was written."""
+        self._let_go()
+        self._transport.close()
+
+    def _let_go(self) -> None:
+        if self._head:
+            self._transport.write(self._head)
+            self._head = b""
+
+
 class HeadTooLarge(Exception):
     """The head has more than `MAX_HEAD` bytes; it passes through the parser's C code, which wraps it."""
 
@@ -49,7 +88,7 @@ class BoundedHttp(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
         """Begin to wait for the first request."""
-        super().connection_made(transport)
+        super().connection_made(Joining(transport, self.loop))
         self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -103,6 +103,62 @@ async def test_a_segment_takes_at_most_200_records_and_one_mebibyte(recorder, bu
     assert sum(1 for sent in bus.durable if sent.bucket == "body") == 3
 
 
+class Turns:
+    """Ticks by which each turn of the loop takes so many seconds."""
+
+    def __init__(self, seconds):
+        self._ticks = itertools.count()
+        self._seconds = seconds
+
+    def __call__(self):
+        return next(self._ticks) * self._seconds
+
+
+@pytest.mark.parametrize(
+    ("seconds", "together"),
+    [
+        pytest.param(recorder_module.GATHERING, 1, id="a turn as long as it may be held"),
+        pytest.param(recorder_module.GATHERING / 3, 3, id="busy turns"),
+        pytest.param(recorder_module.IDLE_TURN / 2, 1, id="an idle turn"),
+    ],
+)
+async def test_where_much_is_going_on_a_segment_waits_for_company_a_moment(writer, bus, seconds, together):
+    """architecture "Group commit": what waits is collected for at most 5 ms, and not while there is nothing to do."""
+    recorder = Recorder(writer, bus, ticks=Turns(seconds))
+    bus.hold()
+    for n in range(recorder_module.MANY + 1):  # the first is sent at once, so it takes a second segment to be many
+        recorder.add("call:requested", {"call": str(n)})
+    bus.release()
+    await recorder.conclude("call:answered", {})
+
+    for n in range(10):
+        recorder.add("call:requested", {"call": f"turn {n}"})
+        await asyncio.sleep(0)
+    await recorder.conclude("call:answered", {})
+    await recorder.close(timeout=5)
+
+    segments = [parse_segment(unpack(sent.data)) for sent in bus.durable if sent.bucket == "evidence"]
+    (gathered,) = [segment for segment in segments if b'"turn 0"' in segment.records[0]]
+    assert len(gathered.records) == together
+    assert len(chain(bus, writer)) == recorder_module.MANY + 1 + 1 + 10 + 1
+
+
+async def test_a_full_segment_waits_for_no_company(writer, bus):
+    recorder = Recorder(writer, bus, ticks=Turns(recorder_module.IDLE_TURN * 2))
+    bus.hold()
+    for n in range(recorder_module.MANY + 1):
+        recorder.add("call:requested", {"call": str(n)})
+    bus.release()
+    await recorder.conclude("call:answered", {})
+    for n in range(recorder_module.BATCH_RECORDS + 1):
+        recorder.add("call:requested", {"call": f"more {n}"})
+
+    await asyncio.sleep(0)
+
+    assert recorder._in_flight is not None
+    await recorder.close(timeout=5)
+
+
 @pytest.mark.parametrize("persisted", [False, True])
 async def test_a_failed_publish_refuses_the_intent_and_the_same_bytes_are_published_again(
     recorder, bus, writer, persisted
