@@ -7,9 +7,8 @@ Source: evidence-format section 1; RFC 5869.
 
 from __future__ import annotations
 
-import hmac
-
 from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hmac import HMAC
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 SECRET_BYTES = 32
@@ -25,15 +24,15 @@ class Fingerprint:
     """The HMAC of one purpose: `<key id>:<64 hex>`."""
 
     def __init__(self, secret: bytes, purpose: str) -> None:
-        self._keyed = hmac.new(derive(secret, purpose), digestmod="sha256")
+        self._keyed = HMAC(derive(secret, purpose), SHA256())
         # The id names the deployment's secret, so that a reader knows which key to ask for after a rotation.
         self._prefix = derive(secret, "key id", _KEY_ID_BYTES).hex() + ":"
 
     def of(self, data: bytes) -> str:
         """Return the fingerprint of bytes."""
-        keyed = self._keyed.copy()  # the key is taken in once; `hmac.digest` does that for every call
+        keyed = self._keyed.copy()  # the key is taken in once
         keyed.update(data)
-        return self._prefix + keyed.hexdigest()
+        return self._prefix + keyed.finalize().hex()
 
 
 class Fingerprints:

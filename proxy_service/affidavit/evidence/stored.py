@@ -12,12 +12,14 @@ import binascii
 import hashlib
 import zlib
 
+from isal import isal_zlib
+
 from affidavit.errors import Malformed
 
 MAX_UNPACKED = 64 * 1024 * 1024  # bytes; a reader stops there
 _GZIP_WBITS = 31  # zlib's way of asking for a gzip wrapper around a 32 KiB window
 _PLAIN_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00"  # no optional fields, mtime 0
-_FASTEST = 1  # records repeat themselves: higher levels cost four times the time for a tenth of the bytes
+_FAST = 1  # ISA-L's: a fifth of the time that zlib's level of this number takes, and a tenth fewer bytes
 
 
 def sha256_hex(data: bytes) -> str:
@@ -27,7 +29,7 @@ def sha256_hex(data: bytes) -> str:
 
 def pack(data: bytes) -> bytes:
     """Return one gzip member around data."""
-    return zlib.compress(data, _FASTEST, wbits=_GZIP_WBITS)
+    return isal_zlib.compress(data, _FAST, wbits=_GZIP_WBITS)
 
 
 def unpack(stored: bytes) -> bytes:

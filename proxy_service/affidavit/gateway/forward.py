@@ -28,6 +28,9 @@ STREAM_TIMEOUT = 10.0  # seconds for a stream that the gateway itself reads to i
 CONNECTIONS = 256  # an upstream
 MAX_HEADER = 64 * 1024  # bytes
 
+_OWN = {"user-agent": "affidavit", "accept-encoding": "identity"}
+_FILLED_IN = frozenset({"accept", "content-type"})
+
 EVENT_STREAM = "text/event-stream"
 OK = 200
 
@@ -101,21 +104,19 @@ class HttpForwarder:
         self._url = URL(url)
         self._timeout = timeout
         self._deadlines = Deadlines(timeout)
-        self._credential = dict(credential)
+        self._own = {**_OWN, **credential}
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=CONNECTIONS, keepalive_timeout=IDLE_TIMEOUT),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT),
             auto_decompress=False,
-            skip_auto_headers=("User-Agent", "Accept-Encoding", "Accept", "Content-Type"),
-            headers={"User-Agent": "affidavit", "Accept-Encoding": "identity"},
             max_line_size=MAX_HEADER,
             max_field_size=MAX_HEADER,
         )
 
     async def send(self, method: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """See `Forwarder.send`."""
-        sent = {**headers, **self._credential}
+        sent = {**headers, **self._own}
         deadline = _Deadline(self._deadlines)
         try:
             try:
@@ -142,7 +143,13 @@ class HttpForwarder:
 
     async def _exchange(self, method: str, headers: Mapping[str, str], body: bytes) -> Answer:
         response = await self._session.request(
-            method, self._url, data=body or None, headers=headers, allow_redirects=False
+            method,
+            self._url,
+            data=body or None,
+            headers=headers,
+            # aiohttp fills in what the client left out; to be told not to costs it more than finding everything there.
+            skip_auto_headers=None if _FILLED_IN <= headers.keys() else _FILLED_IN,
+            allow_redirects=False,
         )
         head = Head(response.status, response.raw_headers, response.content_type)
         if head.status == OK and head.content_type == EVENT_STREAM:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
+from functools import lru_cache
 
 from affidavit.clock import Clock, format_time
 from affidavit.errors import Refused
@@ -23,6 +24,7 @@ from affidavit.mcp.jsonrpc import Message, parse_message
 from affidavit.mcp.sessions import SessionSeal
 
 INLINE = 128 * 1024  # bytes; a longer body is parsed beside the event loop, so that it holds nobody else up
+SESSIONS = 256  # whose names are remembered; what a name is made of may have 64 KiB
 MAX_NAME = 2048  # characters of a method or a target, so that a record stays far below its limit
 
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
@@ -42,7 +44,7 @@ class Reading:
         self, *, seal: SessionSeal, sessions: Fingerprint, clock: Clock, random: Callable[[int], bytes]
     ) -> None:
         self._seal = seal
-        self._sessions = sessions
+        self._session_name = lru_cache(maxsize=SESSIONS)(sessions.of)
         self._clock = clock
         self._random = random
 
@@ -146,7 +148,7 @@ class Reading:
         else:
             agent = call.inbound.unverified.get("user-agent", "")
             named = ["hour", principal.issuer, principal.subject, agent, format_time(call.received)[:13]]
-        return self._sessions.of("\0".join(named).encode())
+        return self._session_name("\0".join(named).encode())
 
 
 def _trace(call: Call) -> str | None:

@@ -80,7 +80,8 @@ class BoundedHttp(HttpToolsProtocol):
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
-        self._head = 0  # bytes of the head that is being read
+        self._came = 0  # bytes since the head began, and what came with its first one
+        self._head = 0  # bytes of the head that is being read, at least
         self._began_here = False  # whether the message began in the bytes that are being read
         self._in_head = self._unfinished = False
         self._flaw = _BAD_REQUEST
@@ -99,35 +100,28 @@ class BoundedHttp(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Let the parser read, and count what it keeps to itself."""
         self._began_here = False
+        self._came = self._came + len(data) if self._in_head else len(data)
         super().data_received(data)
         if not self._unfinished:
             self._wait_no_longer()
             return
         if self._timer is None:
             self._wait()
-        if self._in_head and not self._began_here:  # the parser keeps a header to itself until it is whole
-            self._head += len(data)
+        if self._in_head:  # the parser keeps a header to itself until it is whole
+            self._head = self._seen() if self._began_here else self._head + len(data)
             if self._head > MAX_HEAD:
                 self._refuse(_TOO_LARGE)
 
     def on_message_begin(self) -> None:
         """Begin a request."""
         super().on_message_begin()
-        self._head = 0
         self._in_head = self._unfinished = self._began_here = True
-
-    def on_url(self, url: bytes) -> None:
-        """Take a piece of the request line."""
-        super().on_url(url)
-        self._count(len(url))
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a whole header."""
-        super().on_header(name, value)
-        self._count(len(name) + len(value) + 4)
 
     def on_headers_complete(self) -> None:
         """Let the call begin."""
+        if self._came > MAX_HEAD and self._seen() > MAX_HEAD:
+            self._flaw = _TOO_LARGE
+            raise HeadTooLarge
         self._in_head = False
         super().on_headers_complete()
 
@@ -141,11 +135,8 @@ class BoundedHttp(HttpToolsProtocol):
         self._unfinished = False
         self._refuse(self._flaw)
 
-    def _count(self, size: int) -> None:
-        self._head += size
-        if self._head > MAX_HEAD:
-            self._flaw = _TOO_LARGE
-            raise HeadTooLarge
+    def _seen(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
 
     def _wait(self) -> None:
         self._timer = self.loop.call_later(self.max_wait, self._waited)

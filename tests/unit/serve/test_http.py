@@ -103,6 +103,29 @@ async def test_a_head_that_only_grows_is_cut_off_before_it_ends(port, begun, mon
     assert b'{"error":"headers_too_large"' in answer
 
 
+LONG = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nX: " + b"a" * 70_000
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        pytest.param([LONG + b"\r\n\r\n"], id="at once"),
+        pytest.param([LONG, b"\r\n\r\n"], id="its end apart"),
+        pytest.param([LONG[:-10_000], b"a" * 10_000 + b"\r\n\r\n"], id="in two pieces"),
+        pytest.param([REQUEST + LONG, b"\r\n\r\n"], id="behind another request"),
+    ],
+)
+async def test_a_head_of_more_than_64_kib_is_refused_however_it_comes(port, application, pieces):
+    async with connected(port) as (reader, writer):
+        for piece in pieces:
+            writer.write(piece)
+            await asyncio.sleep(0.02)
+        answer = await reader.read()
+
+    assert b"HTTP/1.1 431 " in answer
+    assert application.got == ["http.request"] * pieces[0].count(REQUEST)
+
+
 async def test_a_body_that_stays_away_is_no_body(port, application):
     async with connected(port) as (reader, writer):
         writer.write(REQUEST[:-1])
