@@ -5,6 +5,7 @@ or already in the evidence folder; a record counts from the moment when its segm
 """
 
 import base64
+import contextlib
 import gzip
 import hashlib
 import json
@@ -14,7 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-WAIT_S = 10  # until a test that waits for a record fails
+WAIT_S = 30  # until a test that waits for a record fails
 FRAME = re.compile(rb"affidavit-journal/1 \d+ (evidence|body) (\S+) (\S+) (\d+) [0-9a-f]{8}\n")
 
 Record = dict[str, Any]
@@ -56,6 +57,13 @@ class EvidenceFolder:
                     if entry["body"] == reference["body"]:
                         return base64.b64decode(entry["base64"])
         raise AssertionError(f"no body {reference['body']}")
+
+    def files(self) -> Iterator[bytes]:
+        """Yield every file of the data folder as it lies there; what its gateway removes meanwhile is left out."""
+        for path in self.data.rglob("*"):
+            with contextlib.suppress(FileNotFoundError):
+                if path.is_file():
+                    yield path.read_bytes()
 
     def wait_for(self, kind: str, **having: Any) -> Record:
         """Return the first record of a kind that has these values, as soon as it is durable."""

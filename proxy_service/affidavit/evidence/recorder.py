@@ -144,7 +144,9 @@ class Recorder:
 
     def _chain(self, kind: str, fields: Mapping[str, Any], bodies: tuple[Body, ...]) -> tuple[Receipt, _Batch]:
         receipt, entry = self.writer.append(kind, fields, bodies)
-        size = len(entry.line) + sum(len(body.data) for body in bodies)
+        size = len(entry.line)
+        for body in bodies:
+            size += len(body.data)
         if not self._batches or not self._batches[-1].takes(size):
             self._batches.append(_Batch())
         batch = self._batches[-1]

@@ -46,10 +46,8 @@ class Answers:
 
     def headers(self, call: Call, head: Head, receipt: Receipt) -> Headers:
         """Return the headers that leave: the upstream's that may, the sealed session, and the call's record."""
-        headers = to_client(head.headers)
+        headers = to_client(head.headers, streams=head.content_type == EVENT_STREAM)
         headers.append((b"affidavit-record", receipt.id.encode()))
-        if head.content_type == EVENT_STREAM:
-            headers += [(b"x-accel-buffering", b"no"), (b"cache-control", b"no-cache")]
         session = next((value for name, value in head.headers if name.lower() == SESSION.encode()), None)
         if session is not None and call.era is Era.LEGACY and call.principal is not None:
             wrapped = self._seal.wrap(

@@ -60,8 +60,8 @@ class Inbound:
         cls, http_method: str, upstream: str, headers: list[tuple[bytes, bytes]], body: bytes, ip: str, *, query: bytes
     ) -> Inbound:
         """Take an HTTP request."""
-        # Of a repeated one the first counts, so it comes last here. httptools keeps the blanks around a value, which are
-        # no part of it (RFC 9110 section 5.5).
+        # Of a repeated one the first counts, so it comes last here. httptools keeps the blanks around a value, which
+        # are no part of it (RFC 9110 section 5.5).
         unverified = {name.decode("latin-1"): value.decode("latin-1").strip(" \t") for name, value in reversed(headers)}
         repeated: set[str] = set()
         if len(unverified) != len(headers):

@@ -148,7 +148,7 @@ class HttpForwarder:
             data=body or None,
             headers=headers,
             # aiohttp fills in what the client left out; to be told not to costs it more than finding everything there.
-            skip_auto_headers=None if _FILLED_IN <= headers.keys() else _FILLED_IN,
+            skip_auto_headers=None if headers.keys() >= _FILLED_IN else _FILLED_IN,
             allow_redirects=False,
         )
         head = Head(response.status, response.raw_headers, response.content_type)

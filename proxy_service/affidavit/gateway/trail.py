@@ -8,7 +8,7 @@ Source: evidence-format section 5.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -26,6 +26,7 @@ from affidavit.gateway.introductions import Introductions
 MAX_EVENT_ID = 256  # characters of an SSE event's id
 NOT_FOUND, DONE = 404, range(200, 300)  # HTTP: "there is no such session", and "it is ended" (MCP 2025-11-25)
 MAX_USER_AGENT = 256  # characters; longer ones are cut, they are self-reported anyway
+CLIENTS = 512  # whose recorded form is kept; under 2 KiB each
 Fields = dict[str, Any]
 Bodies = tuple[Body, ...]
 
@@ -173,7 +174,7 @@ class Trail:
         return {
             "arguments_hmac": None if call.arguments is None else self._arguments.of(call.arguments),
             "call": call.id,
-            "client": orjson.Fragment(encode(self._client(call))),
+            "client": _client(call.inbound.ip, _agent(call), *call.client_info),
             "definition_digest": call.definition_digest,
             "method": call.method,
             "policy": None if call.permit is None else call.permit.record,
@@ -190,12 +191,12 @@ class Trail:
         content = call.inbound.body
         return {"call": call.id, "request": {"received_hmac": self._values.of(content), "size": len(content)}}
 
-    def _client(self, call: Call) -> Mapping[str, Any]:
-        name, version = call.client_info
-        agent = call.inbound.unverified.get("user-agent")
-        return {
-            "ip": call.inbound.ip,
-            "name": name,
-            "user_agent": None if agent is None else agent[:MAX_USER_AGENT],
-            "version": version,
-        }
+
+@lru_cache(maxsize=CLIENTS)
+def _client(ip: str, agent: str | None, name: str | None, version: str | None) -> orjson.Fragment:
+    return orjson.Fragment(encode({"ip": ip, "name": name, "user_agent": agent, "version": version}))
+
+
+def _agent(call: Call) -> str | None:
+    agent = call.inbound.unverified.get("user-agent")
+    return None if agent is None else agent[:MAX_USER_AGENT]

@@ -71,8 +71,8 @@ def to_client(headers: RawHeaders, *, streams: bool = False) -> list[tuple[bytes
     """
     kept: dict[bytes, bytes] = {}
     for raw_name, value in headers:
-        name = raw_name.lower()
-        if (name in _DOWNSTREAM or _is_mcp(name)) and _VALUE.fullmatch(value):
+        name = _goes_down(raw_name)
+        if name is not None and _VALUE.fullmatch(value):
             kept.setdefault(name, value)
     if streams:
         kept.setdefault(b"cache-control", b"no-cache")
@@ -150,6 +150,12 @@ def encoded(text: str) -> str:
 def _goes_up(raw_name: bytes) -> str | None:
     name = raw_name.lower()
     return name.decode() if name in _UPSTREAM or _is_mcp(name) else None
+
+
+@lru_cache(maxsize=_CACHED)
+def _goes_down(raw_name: bytes) -> bytes | None:
+    name = raw_name.lower()
+    return name if name in _DOWNSTREAM or _is_mcp(name) else None
 
 
 def _is_mcp(name: bytes) -> bool:
