@@ -5,15 +5,15 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from importlib import import_module
 
 from rich.console import Console
 
 from affidavit import __version__
-from affidavit.cli import check, definitions, serve, show, tail, verify
 from affidavit.cli.rendering.recorded import harmless, lines_of
 from affidavit.errors import AffidavitError, Misconfigured
 
-_COMMANDS = (serve, verify, show, tail, check, definitions)
+_COMMANDS = ("serve", "verify", "show", "tail", "check", "definitions")
 _INTERRUPTED, _BROKEN_PIPE = 130, 141  # 128 + SIGINT, 128 + SIGPIPE, as shells have it
 
 
@@ -40,8 +40,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="affidavit", description="An MCP gateway whose audit trail is evidence.")
     parser.add_argument("--version", action="version", version=f"affidavit {__version__}")
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
-    for command in _COMMANDS:
-        command.add_parser(subparsers)
+    called = tuple(name for name in sys.argv[1:2] if name in _COMMANDS)
+    for name in called or _COMMANDS:  # an auditor need not wait until a server is loaded
+        import_module(f"affidavit.cli.{name}").add_parser(subparsers)
     return parser
 
 

@@ -26,7 +26,7 @@ MAX_RECORD_BYTES = 65_535  # the uint16 length of a tlog-tiles entry
 _CONTEXT = b"affidavit-segment/1\n"
 _HEADER_KEYS = {"bodies", "count", "first_seq", "prev", "segment", "writer"}
 _SIGNATURE_BYTES = 64
-_HASH_DIGITS = frozenset("0123456789abcdef")
+_HASH_DIGITS = "0123456789abcdef"
 _HASH_LENGTH = 64
 
 
@@ -147,7 +147,7 @@ def _parse_signature(line: dict[str, Any]) -> bytes:
 
 def is_hash(value: Any) -> bool:
     """Tell whether a JSON value is 64 lower-case hex digits."""
-    return type(value) is str and len(value) == _HASH_LENGTH and _HASH_DIGITS.issuperset(value)
+    return type(value) is str and len(value) == _HASH_LENGTH and not value.strip(_HASH_DIGITS)
 
 
 def _is_count(value: Any, most: int) -> bool:

@@ -96,3 +96,15 @@ def test_lines_are_wrapped_to_a_terminal_and_not_in_a_pipe(data, columns):
     widths = {len(line) for line in re.sub(r"\x1b\[[\d;]*m", "", terminal.stdout.decode()).splitlines()}
     assert max(widths) <= max(int(columns), 24 + 2 + 20)
     assert len(terminal.stdout.splitlines()) >= len(pipe.stdout.splitlines())
+
+
+@pytest.mark.parametrize("command", ["verify", "show", "tail"])
+def test_an_auditors_command_loads_no_server(command):
+    """architecture "The house": `affidavit verify` of a folder needs neither a server nor a cloud."""
+    script = "import sys\nfrom affidavit.cli import main\ntry: main()\nexcept SystemExit: print(*sys.modules)"
+
+    done = subprocess.run([sys.executable, "-c", script, command, "--help"], capture_output=True, text=True, check=True)
+
+    loaded = set(done.stdout.splitlines()[-1].split())
+    assert f"affidavit.cli.{command}" in loaded
+    assert loaded.isdisjoint({"aiohttp", "uvicorn", "uvloop", "starlette", "cel_expr_python", "affidavit.gateway"})

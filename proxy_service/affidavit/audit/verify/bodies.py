@@ -8,8 +8,8 @@ from __future__ import annotations
 import binascii
 import hashlib
 from collections.abc import Container
-from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from affidavit.errors import Malformed
 from affidavit.evidence.names import RETENTION_CLASS
@@ -23,8 +23,7 @@ _HASH = slice(-_AFTER_BASE64 + len(_MIDDLE), -_AFTER_BASE64 + len(_MIDDLE) + _HA
 _SALT_HEX = slice(-len(_TAIL) - _SALT_LENGTH, -len(_TAIL))
 
 
-@dataclass(frozen=True, slots=True)
-class Mention:
+class Mention(NamedTuple):
     """One body as a record mentions it.
 
     Attributes:
@@ -45,9 +44,14 @@ def read_mention(reference: dict[str, Any], offset: int) -> Mention:
     body, size, retention_class = reference["body"], reference["size"], reference.get("class")
     if not is_hash(body) or type(size) is not int or size < 0:
         raise Malformed("a body reference names no hash, or no size", code="bad_reference")
-    if type(retention_class) is not str or not RETENTION_CLASS.fullmatch(retention_class):
+    if type(retention_class) is not str or not _is_class(retention_class):
         raise Malformed("a body reference names no retention class", code="bad_reference")
     return Mention(offset, body, size, retention_class)
+
+
+@lru_cache(maxsize=64)
+def _is_class(text: str) -> bool:
+    return RETENTION_CLASS.fullmatch(text) is not None
 
 
 def first_mentions(mentions: list[Mention]) -> tuple[dict[str, list[Mention]], list[tuple[Mention, Mention]]]:

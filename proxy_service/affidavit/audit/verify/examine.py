@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
@@ -132,10 +133,15 @@ def read_segment(stored: bytes) -> Segment:
 def is_signed(segment: Segment, key: bytes) -> bool:
     """Tell whether a segment's signature is by a key of 32 raw bytes."""
     try:
-        segment.verify(Ed25519PublicKey.from_public_bytes(key))
+        segment.verify(_public_key(key))
     except VerificationFailed:
         return False
     return True
+
+
+@lru_cache(maxsize=64)
+def _public_key(raw: bytes) -> Ed25519PublicKey:
+    return Ed25519PublicKey.from_public_bytes(raw)
 
 
 @dataclass(slots=True)

@@ -55,8 +55,11 @@ class CallEvents:
 
     def add(self, key: int, code: CallEvent, offset: int, event: int = 0) -> None:
         """Put an event at the end; `offset` is of its record in the segment."""
+        word = code | offset << _OFFSET_SHIFT
+        if event:
+            word |= min(event, _MOST_EVENTS) << _EVENT_SHIFT
         self._numbers.append(key)
-        self._numbers.append(code | offset << _OFFSET_SHIFT | min(event, _MOST_EVENTS) << _EVENT_SHIFT)
+        self._numbers.append(word)
 
     def pack(self) -> bytes:
         """Return them as bytes."""
