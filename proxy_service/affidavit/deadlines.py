@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from itertools import takewhile
 from typing import Any
+
+_TICK = 0.001  # seconds; uvloop's clock knows no less, and a timer for less would ring at once, again and again
 
 
 class Deadlines:
-    """Calls back when its time has passed, unless the deadline was lifted before; never early.
+    """Calls back when its time has passed, unless the deadline was lifted before; never early, on the loop's clock.
 
     Args:
         seconds: How long each of them runs.
@@ -40,14 +43,19 @@ class Deadlines:
 
     def _time(self, at: float) -> None:
         self._timed = True
-        self.loop.call_at(at, self._look)
+        self.loop.call_at(max(at, self.loop.time() + _TICK), self._look)
 
     def _look(self) -> None:
-        self._timed = False
-        while self._running:
-            owner, (at, passed) = next(iter(self._running.items()))
-            if at > self.loop.time():
-                self._time(at)
-                return
-            del self._running[owner]
-            passed()
+        now = self.loop.time()
+        due = list(takewhile(lambda one: one[1][0] <= now, self._running.items()))
+        try:
+            for owner, deadline in due:
+                if self._running.get(owner) is deadline:  # one that passes may lift others
+                    del self._running[owner]
+                    _, passed = deadline
+                    passed()
+        finally:
+            self._timed = False
+            if self._running:
+                first, _ = next(iter(self._running.values()))
+                self._time(first)

@@ -80,7 +80,7 @@ def test_a_timer_that_rings_early_makes_no_deadline_early(deadlines, loop, told)
 
     loop.ring(104.9995)
     assert told == []
-    loop.ring(105.0)
+    assert loop.ring(105.0005) == pytest.approx(105.0005), "and not at once again and again"
     assert told == ["a"]
 
 
@@ -88,7 +88,28 @@ def test_one_that_passes_may_set_the_next(deadlines, loop, told):
     deadlines.set("a", lambda: deadlines.set("b", lambda: told.append("b")))
 
     loop.ring(105.0)
+    assert len(loop.timers) == 1
     loop.ring(110.0)
+    assert told == ["b"]
+
+
+def test_one_that_passes_may_lift_others_that_are_due(deadlines, loop, told):
+    deadlines.set("a", lambda: deadlines.lift("b"))
+    deadlines.set("b", lambda: told.append("b"))
+    deadlines.set("c", lambda: told.append("c"))
+
+    loop.ring(105.0)
+    assert told == ["c"]
+    assert loop.timers == []
+
+
+def test_one_that_goes_wrong_strands_nobody(deadlines, loop, told):
+    deadlines.set("a", lambda: 1 // 0)
+    deadlines.set("b", lambda: told.append("b"))
+
+    with pytest.raises(ZeroDivisionError):
+        loop.ring(105.0)
+    loop.ring(105.001)
     assert told == ["b"]
 
 

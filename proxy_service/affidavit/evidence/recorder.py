@@ -27,8 +27,9 @@ from affidavit.evidence.writer import Entry, Receipt, Writer
 BATCH_RECORDS = 200  # architecture "Group commit"
 BATCH_BYTES = 1024 * 1024  # records and bodies, before packing
 MANY = 4  # records of the last segment from which on it pays to gather more of them
-GATHERING = 0.005  # seconds that a segment is held for company, at most; architecture "Group commit"
+GATHERING = 0.005  # seconds after which a segment is not held any longer; architecture "Group commit"
 IDLE_TURN = 50e-6  # seconds; a turn of the loop that is over sooner had nothing else to do
+FRUITLESS = 4  # turns of the loop on end that bring no record: what keeps it busy is something else
 SEALED_HERE = 128 * 1024  # bytes of a batch; what takes longer than a millisecond is sealed by the thread
 DEADLINE = 2.0  # seconds until those who wait are told that the bus does not answer
 FIRST_RETRY, LAST_RETRY = 0.1, 1.0  # seconds between attempts while the bus is down
@@ -70,6 +71,7 @@ class Recorder:
         self._held = 0
         self._busy = False
         self._gathering = False
+        self._drained: asyncio.Future[None] | None = None
         self.outage: str | None = None
         self._loop = asyncio.get_running_loop()
         self._work: queue.SimpleQueue[_Batch | None] = queue.SimpleQueue()
@@ -119,16 +121,11 @@ class Recorder:
 
     async def close(self, *, timeout: float) -> bool:
         """Wait until all is durable, then let the bus go; return whether it was."""
-        drained = self._loop.create_future()
         if self._batches or self._in_flight:
-            last = self._batches[-1] if self._batches else self._in_flight
-            assert last is not None  # noqa: S101 one of the two holds it
-            last.waiters.append((drained, OutcomeUnknown))
-        else:
-            drained.set_result(None)
-        done, _ = await asyncio.wait({drained}, timeout=timeout)
+            self._drained = self._loop.create_future()
+            await asyncio.wait({self._drained}, timeout=timeout)
         self._work.put(None)
-        return bool(done) and drained.exception() is None
+        return not (self._batches or self._in_flight)
 
     async def _wait(
         self, kind: str, fields: Mapping[str, Any], bodies: tuple[Body, ...], failure: type[Exception]
@@ -162,20 +159,23 @@ class Recorder:
         if self._busy:
             self._gathering = True
             now = self._ticks()
-            self._loop.call_soon(self._gather, now, now + GATHERING)
+            self._loop.call_soon(self._gather, now, now + GATHERING, 0, 0)
         else:
             self._take()
 
-    def _gather(self, turned: float, ends: float) -> None:
-        """Hold a segment while the loop has other things to do, since they may bring records; each segment costs.
+    def _gather(self, looked: float, ends: float, had: int, fruitless: int) -> None:
+        """Hold a segment while the loop is busy with what may bring more records; each segment costs.
 
         Args:
-            turned: When this turn of the loop began.
-            ends: When it is sent in any case.
+            looked: When this was asked last, a turn of the loop ago.
+            ends: When it is not held any longer.
+            had: Records that waited then.
+            fruitless: Turns on end that have brought none.
         """
-        now = self._ticks()
-        if now - turned > IDLE_TURN and now < ends and len(self._batches) == 1:
-            self._loop.call_soon(self._gather, now, ends)
+        now, has = self._ticks(), len(self._batches[0].entries)
+        fruitless = fruitless + 1 if has == had else 0
+        if now - looked > IDLE_TURN and now < ends and fruitless < FRUITLESS and len(self._batches) == 1:
+            self._loop.call_soon(self._gather, now, ends, has, fruitless)
         else:
             self._take()
 
@@ -227,6 +227,8 @@ class Recorder:
             _diagnostics.warning("the evidence store answers again")
             self.outage = None
         self._pump()
+        if self._drained is not None and self._in_flight is None and not self._batches:
+            self._drained.set_result(None)
 
     def _declare_outage(self, why: str) -> None:
         if self.outage is None:

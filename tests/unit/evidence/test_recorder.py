@@ -143,6 +143,25 @@ async def test_where_much_is_going_on_a_segment_waits_for_company_a_moment(write
     assert len(chain(bus, writer)) == recorder_module.MANY + 1 + 1 + 10 + 1
 
 
+async def test_a_segment_is_not_held_for_work_that_brings_no_records(writer, bus):
+    """architecture "Group commit": a durable record waits for other records, not for whatever else the loop does."""
+    recorder = Recorder(writer, bus, ticks=Turns(recorder_module.IDLE_TURN * 2))
+    bus.hold()
+    for n in range(recorder_module.MANY + 1):
+        recorder.add("call:requested", {"call": str(n)})
+    bus.release()
+    await recorder.conclude("call:answered", {})
+    recorder.add("call:requested", {"call": "alone"})
+
+    for _ in range(recorder_module.FRUITLESS):
+        assert recorder._in_flight is None
+        await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+    assert recorder._in_flight is not None
+    await recorder.close(timeout=5)
+
+
 async def test_a_full_segment_waits_for_no_company(writer, bus):
     recorder = Recorder(writer, bus, ticks=Turns(recorder_module.IDLE_TURN * 2))
     bus.hold()
@@ -231,6 +250,15 @@ async def test_close_waits_for_what_is_in_flight_then_lets_the_bus_go(writer, bu
         recorder.add("call:requested", {"call": str(n)})
     assert await recorder.close(timeout=5)
     assert len(chain(bus, writer)) == 500
+
+
+@pytest.mark.parametrize("persisted", [False, True])
+async def test_close_outlasts_a_fault_that_is_shorter_than_its_time(writer, bus, persisted):
+    recorder = Recorder(writer, bus)
+    bus.fail(2, persisted=persisted)
+    recorder.add("writer:closed", {})
+    assert await recorder.close(timeout=30)
+    assert [record["kind"] for record in chain(bus, writer)] == ["writer:closed"]
 
 
 async def test_close_gives_up_on_a_bus_that_never_answers(writer, bus):
