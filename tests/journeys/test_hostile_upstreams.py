@@ -43,6 +43,7 @@ def test_an_upstream_that_says_nothing_times_out(house, upstream):
 
     end = failed(house, answer, "timeout", tool="held")
     assert end["response"] is None
+    assert end["upstream_us"] >= 900_000, "it had its second, within what the loop's clock and the wall's differ by"
 
 
 def test_an_answer_that_stops_in_the_middle_times_out(house, upstream):
@@ -337,3 +338,115 @@ def test_a_broken_servers_page_is_passed_on_with_its_status(house, upstream):
 def _call(house, subject: str):
     found = house.evidence.records("call:requested", method="tools/call")
     return [one for one in found if one["principal"]["subject"] == subject][-1]
+
+
+ASKS = b'{"jsonrpc":"2.0","id":"theirs","method":"sampling/createMessage","params":{"messages":[]}}'
+
+
+def _streams(status: int, media_type: str, data: bytes):
+    return lambda exchange: exchange.answer(data, status=status, media_type=media_type)
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 203, 206])
+def test_a_stream_of_events_is_read_under_every_status_of_success(house, upstream, status):
+    """mcp "Duties" (sampling is denied unless the policy allows it): a client reads each of them."""
+    upstream.next_call(_streams(status, "Text/Event-Stream; charset=utf-8", b"data: " + ASKS + b"\n\n"))
+
+    answer = house.client().call("scripted")
+
+    assert b"sampling" not in answer.body
+    (call,) = house.evidence.records("call:requested", target="scripted")[-1:]
+    (event,) = house.evidence.records("call:streamed", call=call["call"])
+    assert event["denied"] == "sampling/createMessage"
+
+
+@pytest.mark.parametrize(
+    ("status", "media_type"),
+    [(201, "text/event-streams"), (203, "text/plain"), (400, "text/event-stream"), (500, "text/event-stream")],
+)
+def test_nothing_that_was_not_read_here_is_given_to_a_client_to_read(house, upstream, status, media_type):
+    upstream.next_call(_streams(status, media_type, b"data: " + ASKS + b"\n\n"))
+
+    failed(house, house.client().call("scripted"), "failed")
+
+
+def test_a_client_is_told_no_other_charset_than_the_one_that_was_read_here(house, upstream):
+    """WHATWG HTML section 9.2: in UTF-7 this comment has an event in it."""
+    hidden = b": x+AAo-data: {}\n\n"
+    upstream.next_call(
+        lambda exchange: exchange.answer(
+            hidden + b"data: " + exchange.response(exchange.said("done")) + b"\n\n",
+            media_type="text/event-stream; charset=utf-7",
+        )
+    )
+    assert house.client().call("scripted").headers["content-type"] == "text/event-stream"
+
+    upstream.next_call(
+        lambda exchange: exchange.answer(
+            exchange.response(exchange.said("done")), media_type="application/json; charset=utf-7"
+        )
+    )
+    assert house.client().call("scripted").headers["content-type"] == "application/json"
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_what_lost_its_connection_is_not_sent_again(house, upstream, method):
+    """architecture, promise 1: every request that the upstream counts has its own record."""
+    client = house.client("again").initialize()
+    assert client.legacy_call("echo").text == "echo ran"  # so that there is a kept connection
+    upstream.streams = True
+    before = len(upstream.requests)
+
+    with client.begin(b"", method, content_type=None) as begun:
+        if method == "GET":
+            upstream.held().drop()
+        begun.answer()
+
+    sent = [request for request in upstream.requests[before:] if request.http_method == method]
+    assert len(sent) == 1
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(b": only a comment\n\n", id="a comment"),
+        pytest.param(b'data: {"jsonrpc":"2.0","id":1,"res', id="half an answer"),
+        pytest.param(
+            b'data: {"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info"}}\n\n', id="news"
+        ),
+    ],
+)
+def test_a_stream_that_ends_without_an_answer_has_failed_and_says_so(house, upstream, sent):
+    """architecture "Failures": the upstream is wrong; without an error the client would wait for ever."""
+
+    def script(exchange):
+        exchange.stream()
+        if sent:
+            exchange.chunk(sent)
+        exchange.end()
+
+    upstream.next_call(script)
+    answer = house.client().call("scripted")
+
+    said = json.loads(answer.body.rpartition(b"data: ")[2])
+    assert said["error"]["data"]["code"] == "upstream_failed"
+    (call,) = house.evidence.records("call:requested", target="scripted")[-1:]
+    assert house.evidence.wait_for("call:answered", call=call["call"])["outcome"] == "failed"
+
+
+def test_a_stream_that_can_be_resumed_may_end_without_its_answer(house, upstream):
+    """MCP 2025-11-25 "Resumability": the client comes back for the rest, with the id of the last event."""
+
+    def script(exchange):
+        exchange.stream()
+        exchange.chunk(b"id: 7\ndata:\n\n")
+        exchange.end()
+
+    upstream.next_call(script)
+    client = house.client("patient").initialize()
+    answer = client.legacy_call("scripted")
+
+    assert answer.body == b"id: 7\ndata:\n\n"
+    (call,) = house.evidence.records("call:requested", target="scripted")[-1:]
+    assert house.evidence.wait_for("call:answered", call=call["call"])["outcome"] == "answered"

@@ -71,6 +71,7 @@ class Recorder:
         self._held = 0
         self._busy = False
         self._gathering = False
+        self._closed = False
         self._drained: asyncio.Future[None] | None = None
         self.outage: str | None = None
         self._loop = asyncio.get_running_loop()
@@ -120,7 +121,8 @@ class Recorder:
         return await self._wait(kind, fields, bodies, OutcomeUnknown)
 
     async def close(self, *, timeout: float) -> bool:
-        """Wait until all is durable, then let the bus go; return whether it was."""
+        """Take nothing more, wait until all is durable, then let the bus go; return whether it was."""
+        self._closed = True
         if self._batches or self._in_flight:
             self._drained = self._loop.create_future()
             await asyncio.wait({self._drained}, timeout=timeout)
@@ -140,6 +142,8 @@ class Recorder:
         return receipt
 
     def _chain(self, kind: str, fields: Mapping[str, Any], bodies: tuple[Body, ...]) -> tuple[Receipt, _Batch]:
+        if self._closed:
+            raise Unavailable("the gateway has stopped")  # and nothing may follow its last word
         receipt, entry = self.writer.append(kind, fields, bodies)
         size = len(entry.line)
         for body in bodies:

@@ -17,7 +17,7 @@ from affidavit.evidence.writer import Receipt
 from affidavit.gateway.call import Call, Released
 from affidavit.gateway.decisions import Decisions
 from affidavit.gateway.definitions import Definitions
-from affidavit.gateway.forward import EVENT_STREAM, OK, Answer, Head, UpstreamFailed
+from affidavit.gateway.forward import EVENT_STREAM, SUCCESS, Answer, Head, UpstreamFailed
 from affidavit.gateway.trail import MAX_EVENT_ID
 from affidavit.mcp.calls import server_requests
 from affidavit.mcp.definitions import filtered
@@ -32,6 +32,7 @@ MAX_METHOD = 256  # characters of what an upstream asks for, in records and answ
 Headers = list[tuple[bytes, bytes]]
 
 _REFUSED_CREDENTIAL = (401, 407)
+ACCEPTED = 202
 _REDIRECTS, _CLIENT_ERRORS = 300, 400
 _STATUSES = range(200, 600)  # of an answer (RFC 9110 section 15); 1xx come before one
 
@@ -46,7 +47,7 @@ class Answers:
 
     def headers(self, call: Call, head: Head, receipt: Receipt) -> Headers:
         """Return the headers that leave: the upstream's that may, the sealed session, and the call's record."""
-        headers = to_client(head.headers, streams=head.content_type == EVENT_STREAM)
+        headers = to_client(head.headers, content_type=head.content_type, streams=head.content_type == EVENT_STREAM)
         headers.append((b"affidavit-record", receipt.id.encode()))
         session = next((value for name, value in head.headers if name.lower() == SESSION.encode()), None)
         if session is not None and call.era is Era.LEGACY and call.principal is not None:
@@ -72,7 +73,9 @@ class Answers:
         if head.status not in _STATUSES:
             raise UpstreamFailed("the upstream's answer has a status that no answer has", outcome="failed")
         if not came or head.content_type != JSON:
-            if came and head.status == OK:
+            # What a client may read as messages must have been read as such here. Some servers say a word under 202.
+            unread = head.content_type == EVENT_STREAM or (head.status in SUCCESS and head.status != ACCEPTED)
+            if came and unread:
                 raise UpstreamFailed("the upstream's answer is neither JSON nor a stream of events", outcome="failed")
             return Released(came, came, head.content_type)
         try:

@@ -102,6 +102,7 @@ class Call:
         resumable: Whether its stream has shown an event id, so that a client can come back for the rest.
         streaming: Whether its answer is a stream, which ends the call itself.
         events: How many events were recorded.
+        answered: Whether a response has come on its stream.
         withheld: What its stream's answer asked of the client, and the policy denies.
     """
 
@@ -129,12 +130,14 @@ class Call:
     resumable: bool = False
     streaming: bool = False
     events: int = 0
+    answered: bool = False
     withheld: str | None = None
 
     @property
     def awaits_answer(self) -> bool:
         """Whether a client would wait for ever if its stream ended here."""
-        return self.message is not None and self.message.kind == "request" and not self.resumable
+        asked = self.message is not None and self.message.kind == "request"
+        return asked and not self.answered and not self.resumable
 
 
 @dataclass(frozen=True, slots=True)

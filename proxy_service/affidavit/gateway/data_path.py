@@ -10,6 +10,7 @@ Source: architecture "The way of one call". Never knows HTTP frameworks, Google 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -17,7 +18,7 @@ from affidavit.errors import Malformed, OutcomeUnknown, Refused, Unauthenticated
 from affidavit.evidence.writer import Receipt
 from affidavit.gateway import problems
 from affidavit.gateway.answers import Answers
-from affidavit.gateway.call import Call, Inbound
+from affidavit.gateway.call import Call, Inbound, Released
 from affidavit.gateway.decisions import Decisions
 from affidavit.gateway.definitions import Definitions
 from affidavit.gateway.doorman import Doorman
@@ -28,6 +29,8 @@ from affidavit.gateway.rejections import Rejections
 from affidavit.gateway.server_requests import ServerRequests
 from affidavit.gateway.trail import Trail
 from affidavit.identity.authenticator import Authenticator
+
+_diagnostics = logging.getLogger("affidavit.gateway")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,10 +56,10 @@ class DataPath:
             return await self._turn_away(call, error)
         except (Malformed, Refused) as error:
             return await self._refuse(call, error)
-        except Unavailable:
-            return problems.unavailable(call)
         except OutcomeUnknown:
             return problems.outcome_unknown(call)
+        except Exception as error:  # noqa: BLE001 where the call was sent, its client must hear so
+            return self._give_up(call, error)
         except asyncio.CancelledError:  # the client has gone, or the gateway goes; whoever is still there is told
             return problems.outcome_unknown(call) if call.sent else problems.unavailable(call)
         finally:
@@ -93,14 +96,11 @@ class DataPath:
         failed = None
         try:
             async for event in self.answers.events(call, answer):
-                record = await self.trail.streamed(call, event)  # durable before it leaves
-                if event.denied is None:
-                    yield event.stamped(record)
-                    continue
-                await self.server_requests.deny(call, event)
-                if event.message is not None and event.message.kind == "response":
-                    call.withheld = event.denied
-                    yield problems.withheld_event(call, event.message, event.denied, record)
+                chunk = await self._recorded(call, event)
+                if chunk is not None:
+                    yield chunk
+            if call.awaits_answer:
+                failed = UpstreamFailed("the upstream ended its stream without an answer", outcome="failed")
         except UpstreamFailed as error:
             failed = error
         except OutcomeUnknown as error:
@@ -113,8 +113,24 @@ class DataPath:
             if call.awaits_answer:
                 yield problems.as_event(problems.outcome_unknown(call))
             return
+        except Exception as error:  # noqa: BLE001 whatever went wrong here, the call has been sent
+            yield problems.as_event(self._give_up(call, error))
+            return
         async for chunk in self._end(call, failed):
             yield chunk
+
+    async def _recorded(self, call: Call, event: Released) -> bytes | None:
+        record = await self.trail.streamed(call, event)  # durable before it leaves
+        answer = event.message if event.message is not None and event.message.kind == "response" else None
+        if event.denied is not None:
+            await self.server_requests.deny(call, event)
+        call.answered = call.answered or answer is not None
+        if event.denied is None:
+            return event.stamped(record)
+        if answer is None:
+            return None
+        call.withheld = event.denied
+        return problems.withheld_event(call, answer, event.denied, record)
 
     async def _end(self, call: Call, failed: UpstreamFailed | None) -> AsyncIterator[bytes]:
         try:
@@ -130,6 +146,17 @@ class DataPath:
     def _leave(self, call: Call, answer: Answer) -> None:
         answer.close()
         self.trail.leave(call)
+
+    def _give_up(self, call: Call, error: Exception) -> Reply:
+        """Answer where the gateway itself failed; what was sent is not sent again by anybody who hears that."""
+        if not call.sent:
+            if isinstance(error, Unavailable):
+                return problems.unavailable(call)
+            raise error
+        _diagnostics.error("call %s was sent, and its answer could not be dealt with", call.id, exc_info=error)
+        if call.open:
+            self.trail.ended(call, "failed")
+        return problems.outcome_unknown(call)
 
     async def _refuse(self, call: Call, error: Malformed | Refused) -> Reply:
         """Answer with the record that says why; where none can be made, that is the answer."""

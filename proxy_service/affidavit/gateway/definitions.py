@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from affidavit.errors import Malformed, Refused
+from affidavit.errors import Malformed, Refused, Unavailable
 from affidavit.evidence.recorder import Recorder
 from affidavit.gateway.call import Call
 from affidavit.gateway.ports import DefinitionLedger
@@ -84,6 +84,11 @@ class Definitions:
             shown.listing = asyncio.ensure_future(self._list(upstream, shown))
         return shown.listing
 
+    def listings(self) -> list[asyncio.Task[bool]]:
+        """Return the listings that are under way."""
+        found = [shown.listing for shown in self._shown.values() if shown.listing is not None]
+        return [listing for listing in found if not listing.done()]
+
     async def list_now(self, upstream: Upstream) -> bool:
         """List an upstream's tools; return whether it answered."""
         return await self.refresh(upstream)
@@ -146,7 +151,11 @@ class Definitions:
         tools = await self._list_tools(upstream)
         if tools is None:
             return False
-        await self.observe(upstream, tools)
+        try:
+            await self.observe(upstream, tools)
+        except Unavailable as error:
+            _diagnostics.warning("upstream %s: its definitions could not be looked up: %s", upstream.name, error)
+            return False
         return True
 
 

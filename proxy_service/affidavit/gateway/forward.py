@@ -32,7 +32,7 @@ _OWN = {"user-agent": "affidavit", "accept-encoding": "identity"}
 _FILLED_IN = frozenset({"accept", "content-type"})
 
 EVENT_STREAM = "text/event-stream"
-OK = 200
+SUCCESS = range(200, 300)  # statuses under which a client reads what it gets as messages
 
 
 class UpstreamFailed(AffidavitError):
@@ -113,6 +113,8 @@ class HttpForwarder:
             max_line_size=MAX_HEADER,
             max_field_size=MAX_HEADER,
         )
+        # A GET or a DELETE would be sent again by itself when its connection breaks, under the same record.
+        self._session._retry_connection = False  # noqa: SLF001 there is no argument for it
 
     async def send(self, method: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """See `Forwarder.send`."""
@@ -152,7 +154,7 @@ class HttpForwarder:
             allow_redirects=False,
         )
         head = Head(response.status, response.raw_headers, response.content_type)
-        if head.status == OK and head.content_type == EVENT_STREAM:
+        if head.status in SUCCESS and head.content_type == EVENT_STREAM:
             return _HttpAnswer(head, None, response)
         try:
             return _HttpAnswer(head, await _read(response), response)

@@ -16,7 +16,15 @@ from affidavit.errors import Malformed, Refused, Unauthenticated
 from affidavit.evidence.writer import Receipt
 from affidavit.gateway.call import Call
 from affidavit.gateway.forward import UpstreamFailed
-from affidavit.mcp.eras import HEADER_MISMATCH, INVALID_PARAMS, UNSUPPORTED_VERSION, Era, own_error, unsupported
+from affidavit.mcp.eras import (
+    HEADER_MISMATCH,
+    INVALID_PARAMS,
+    UNSUPPORTED_VERSION,
+    Era,
+    era_said,
+    own_error,
+    unsupported,
+)
 from affidavit.mcp.jsonrpc import Id, MalformedMessage, Message, error_response, tool_error
 
 Headers = list[tuple[bytes, bytes]]
@@ -86,6 +94,10 @@ def refused(call: Call, error: Malformed | Refused, receipt: Receipt | None) -> 
         return _malformed(call, error, receipt)
     rule = call.permit.decision.rule if call.permit is not None and call.permit.decision is not None else None
     text = f"{error} (rule: {rule or 'none allows it'}; record: {receipt.id if receipt else 'none'})"
+    if (
+        call.message is not None and call.message.kind != "request"
+    ):  # nobody waits for an answer: MCP "Sending Messages"
+        return _error(call, receipt, 403, DENIED, code=error.code, message=text, rule=rule)
     if call.method != "tools/call" or call.message is None or receipt is None:
         return _error(call, receipt, 200, DENIED, code=error.code, message=text, rule=rule)
     meta = {"affidavit/record": {"id": receipt.id, "sha256": receipt.sha256}, "affidavit/code": error.code}
@@ -154,7 +166,8 @@ def _malformed(call: Call, error: Malformed | Refused, receipt: Receipt | None) 
         more = unsupported(call.message, call.inbound.unverified.get("mcp-protocol-version"))
     if isinstance(error, MalformedMessage):
         more["answers"] = error.message_id
-    reply = _error(call, receipt, status, own_error(call.era, status, rpc), code=error.code, message=str(error), **more)
+    era = era_said(call.era, call.inbound.unverified.get("mcp-protocol-version"))
+    reply = _error(call, receipt, status, own_error(era, status, rpc), code=error.code, message=str(error), **more)
     if status == HTTPStatus.METHOD_NOT_ALLOWED:  # RFC 9110 section 15.5.6
         reply.headers.append((b"allow", b"POST" if call.era is Era.MODERN else b"POST, GET, DELETE"))
     return reply

@@ -77,6 +77,11 @@ def unsupported(message: Message | None, header_version: str | None) -> dict[str
     return {"supported": list(MODERN_VERSIONS), "requested": said[:MAX_VERSION]}
 
 
+def era_said(era: Era, header_version: str | None) -> Era:
+    """Return the era to word a refusal for: where the body was not read so far, what its header says; nothing else."""
+    return era if header_version is None or header_version in LEGACY_VERSIONS else Era.MODERN
+
+
 def own_error(era: Era, status: int, code: int) -> int:
     """Return the JSON-RPC code that a refusal of the gateway's own carries.
 

@@ -59,7 +59,7 @@ def to_upstream(headers: RawHeaders) -> dict[str, str]:
     return kept
 
 
-def to_client(headers: RawHeaders, *, streams: bool = False) -> list[tuple[bytes, bytes]]:
+def to_client(headers: RawHeaders, *, content_type: str, streams: bool = False) -> list[tuple[bytes, bytes]]:
     """Return the upstream's headers that go on; of one that stands twice, the first.
 
     Its challenge does not (`WWW-Authenticate` is about the gateway's own credential), nor its session id, which the
@@ -67,6 +67,8 @@ def to_client(headers: RawHeaders, *, streams: bool = False) -> list[tuple[bytes
 
     Args:
         headers: As they came, in order.
+        content_type: As it was understood. Its parameters do not go on: JSON and event streams are UTF-8 (RFC 8259
+            section 8.1, WHATWG HTML section 9.2), and a client that believed another one would read something else.
         streams: Whether the answer is a stream of events, which nobody on the way may hold back.
     """
     kept: dict[bytes, bytes] = {}
@@ -74,6 +76,8 @@ def to_client(headers: RawHeaders, *, streams: bool = False) -> list[tuple[bytes
         name = _goes_down(raw_name)
         if name is not None and _VALUE.fullmatch(value):
             kept.setdefault(name, value)
+    if b"content-type" in kept:
+        kept[b"content-type"] = content_type.encode("latin-1", "replace")
     if streams:
         kept.setdefault(b"cache-control", b"no-cache")
         kept[b"x-accel-buffering"] = b"no"

@@ -45,6 +45,7 @@ from affidavit.policy.configuration import Configuration, UpstreamEntry
 from affidavit.policy.document import STANDARD
 
 QUIET = 60.0  # seconds without a record until `writer:alive` (evidence-format section 5)
+LEAVE = 1.0  # seconds that what runs beside calls has to say how it ended
 LAST_WORDS = 2.0  # seconds that the bus has to take `writer:closed`
 LIST_RETRY = 30.0  # seconds between looks at an upstream whose tools could not be listed
 
@@ -82,8 +83,11 @@ class Gateway:
 
     async def close(self) -> bool:
         """Say the last words and stop; return whether they are durable. No call may be under way."""
-        for task in self.tasks:
+        going = [*self.tasks, *self.path.definitions.listings()]
+        for task in going:
             task.cancel()
+        if going:  # what they still say of their own calls comes before the last words
+            await asyncio.wait(going, timeout=LEAVE)
         self.rejections.flush()
         self.introductions.close_all("shutdown")
         self.recorder.add("writer:closed", {})

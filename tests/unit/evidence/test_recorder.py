@@ -261,6 +261,21 @@ async def test_close_outlasts_a_fault_that_is_shorter_than_its_time(writer, bus,
     assert [record["kind"] for record in chain(bus, writer)] == ["writer:closed"]
 
 
+async def test_nothing_follows_the_last_word(writer, bus):
+    """evidence-format section 5, `writer:closed`: who is late is told so, and the chain is as it was."""
+    recorder = Recorder(writer, bus)
+    recorder.add("writer:closed", {})
+    closing = asyncio.ensure_future(recorder.close(timeout=30))
+    await asyncio.sleep(0)
+
+    with pytest.raises(Unavailable):
+        await recorder.intend("issuer:keys", {})
+    with pytest.raises(Unavailable):
+        recorder.add("issuer:keys", {})
+    assert await closing
+    assert [record["kind"] for record in chain(bus, writer)] == ["writer:closed"]
+
+
 async def test_close_gives_up_on_a_bus_that_never_answers(writer, bus):
     recorder = Recorder(writer, bus)
     bus.fail(10_000, persisted=False)

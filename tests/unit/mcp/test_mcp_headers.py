@@ -146,7 +146,8 @@ def test_an_answer_keeps_its_own_headers_and_loses_the_connections():
             (b"Server", b"x"),
             (b"Access-Control-Allow-Origin", b"*"),
             (b"Affidavit-Record", b"forged"),
-        ]
+        ],
+        content_type="application/json",
     )
 
     assert kept == [
@@ -159,21 +160,31 @@ def test_an_answer_keeps_its_own_headers_and_loses_the_connections():
 
 
 def test_a_value_that_could_split_the_answer_is_left_out():
-    assert to_client([(b"mcp-x", b"a\r\nset-cookie: b"), (b"retry-after", b"\xff")]) == []
+    assert to_client([(b"mcp-x", b"a\r\nset-cookie: b"), (b"retry-after", b"\xff")], content_type="a/b") == []
 
 
 def test_of_a_header_that_stands_twice_the_first_goes_back():
-    assert to_client([(b"content-type", b"a/b"), (b"Content-Type", b"c/d")]) == [(b"content-type", b"a/b")]
+    headers = [(b"retry-after", b"1"), (b"Retry-After", b"2")]
+    assert to_client(headers, content_type="a/b") == [(b"retry-after", b"1")]
+
+
+def test_a_content_type_goes_back_as_it_was_understood():
+    """WHATWG HTML section 9.2: event streams are UTF-8; who believed `charset=utf-7` would read other events."""
+    headers = [(b"content-type", b"Text/Event-Stream; charset=utf-7"), (b"Content-Type", b"c/d")]
+    assert to_client(headers, content_type="text/event-stream") == [(b"content-type", b"text/event-stream")]
 
 
 def test_nobody_on_the_way_holds_a_stream_back():
     """MCP 2026-07-28 "Receiving Messages": `X-Accel-Buffering: no`."""
-    assert dict(to_client([(b"content-type", b"text/event-stream")], streams=True)) == {
+    assert dict(
+        to_client([(b"content-type", b"text/event-stream")], content_type="text/event-stream", streams=True)
+    ) == {
         b"content-type": b"text/event-stream",
         b"cache-control": b"no-cache",
         b"x-accel-buffering": b"no",
     }
-    assert (b"cache-control", b"no-store") in to_client([(b"cache-control", b"no-store")], streams=True)
+    headers = [(b"cache-control", b"no-store")]
+    assert to_client(headers, content_type="text/event-stream", streams=True)[0] == (b"cache-control", b"no-store")
 
 
 # Headers that repeat the body

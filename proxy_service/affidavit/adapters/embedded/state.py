@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from affidavit.clock import Clock, format_time
+from affidavit.errors import Misconfigured, Unavailable
 
 _SCHEMA = """
 create table if not exists definition (
@@ -46,14 +47,24 @@ class SeenDefinition:
 
 
 class State:
-    """The SQLite file, opened by one process; each call is one transaction."""
+    """The SQLite file, opened by one process; each call is one transaction.
+
+    Raises:
+        Misconfigured: It cannot be opened, or is no such file.
+    """
 
     def __init__(self, path: Path, clock: Clock) -> None:
         self._clock = clock
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # SQLite's own files take its mode
-        self._connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT, check_same_thread=False)
-        self._connection.execute("pragma journal_mode = wal")
-        self._connection.executescript(_SCHEMA)
+        try:
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # SQLite's own files take its mode
+            self._connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT, check_same_thread=False)
+            self._connection.execute("pragma journal_mode = wal")
+            self._connection.executescript(_SCHEMA)
+        except (OSError, sqlite3.Error) as error:
+            raise Misconfigured(
+                f"{path} cannot be used: {error}. It says which tool definitions were accepted: bring a copy back or "
+                "move it away: what an upstream shows next is taken as the first."
+            ) from error
 
     def see(self, upstream: str, target: str, digest: str, canonical: bytes) -> str:
         """Keep a definition, the first of a tool standing at once, and return the digest that stands."""
@@ -117,4 +128,7 @@ class Ledger:
         self._state.close()
 
     async def _run(self, work: Callable[[], _T]) -> _T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        except sqlite3.Error as error:
+            raise Unavailable(f"state.sqlite does not answer: {error}") from error
