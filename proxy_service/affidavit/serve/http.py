@@ -14,14 +14,14 @@ from typing import Any
 import orjson
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-MAX_HEAD = 64 * 1024  # bytes of request line and headers; a token has at most 16 KiB
+MAX_HEAD = 64 * 1024  # bytes of request line and headers, and of what is no body after them; a token has 16 KiB at most
 MAX_WAIT = 60.0  # seconds for a whole request to come, and for the first one to begin
 
 _BAD_REQUEST = (HTTPStatus.BAD_REQUEST, "bad_request", "These bytes are no HTTP request.")
 _TOO_LARGE = (
     HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
     "headers_too_large",
-    "Request line and headers may have at most 64 KiB.",
+    "Request line and headers may have at most 64 KiB, and trailers too.",
 )
 _TOO_SLOW = (HTTPStatus.REQUEST_TIMEOUT, "request_timeout", "The request did not come to its end in time.")
 
@@ -69,6 +69,19 @@ class HeadTooLarge(Exception):
     """The head has more than `MAX_HEAD` bytes; it passes through the parser's C code, which wraps it."""
 
 
+class Forgotten(list[tuple[bytes, bytes]]):
+    """Where uvicorn puts the fields that follow a body, which must not become headers (RFC 9110 section 6.5.1).
+
+    A call is what its head says. Nobody here has a use for a trailer, so none is kept.
+    """
+
+    def append(self, field: tuple[bytes, bytes]) -> None:
+        """Forget it."""
+
+
+_FORGOTTEN = Forgotten()
+
+
 class BoundedHttp(HttpToolsProtocol):
     """One connection.
 
@@ -82,6 +95,7 @@ class BoundedHttp(HttpToolsProtocol):
         super().__init__(*arguments, **keywords)
         self._came = 0  # bytes since the head began, and what came with its first one
         self._head = 0  # bytes of the head that is being read, at least
+        self._after = 0  # bytes since the head or a piece of the body; the parser keeps a trailer to itself too
         self._began_here = False  # whether the message began in the bytes that are being read
         self._in_head = self._unfinished = False
         self._flaw = _BAD_REQUEST
@@ -101,6 +115,7 @@ class BoundedHttp(HttpToolsProtocol):
         """Let the parser read, and count what it keeps to itself."""
         self._began_here = False
         self._came = self._came + len(data) if self._in_head else len(data)
+        self._after += len(data)
         super().data_received(data)
         if not self._unfinished:
             self._wait_no_longer()
@@ -111,6 +126,8 @@ class BoundedHttp(HttpToolsProtocol):
             self._head = self._seen() if self._began_here else self._head + len(data)
             if self._head > MAX_HEAD:
                 self._refuse(_TOO_LARGE)
+        elif self._after > MAX_HEAD:
+            self._refuse(_TOO_LARGE)
 
     def on_message_begin(self) -> None:
         """Begin a request."""
@@ -123,7 +140,14 @@ class BoundedHttp(HttpToolsProtocol):
             self._flaw = _TOO_LARGE
             raise HeadTooLarge
         self._in_head = False
+        self._after = 0
         super().on_headers_complete()
+        self.headers = _FORGOTTEN  # the call has those that came until now
+
+    def on_body(self, body: bytes) -> None:
+        """Take a piece."""
+        self._after = 0
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         """End a request."""

@@ -6,7 +6,7 @@ Source: RFC 9112; RFC 9110 section 15.5.9; RFC 6585 section 5.
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 
 import pytest
 import uvicorn
@@ -25,6 +25,7 @@ class Application:
 
     def __init__(self) -> None:
         self.got: list[str] = []
+        self.headers: list[tuple[bytes, bytes]] = []
         self.held: asyncio.Event | None = None
 
     async def __call__(self, scope, receive, send) -> None:
@@ -32,6 +33,7 @@ class Application:
         while message["type"] == "http.request" and message["more_body"]:
             message = await receive()
         self.got.append(message["type"])
+        self.headers = scope["headers"]
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
         if self.held is not None:
             await self.held.wait()
@@ -87,6 +89,19 @@ async def test_what_does_not_come_to_its_end_is_told_so(port, application, sent)
     assert answer.count(b"200 OK") == sent.count(REQUEST)
 
 
+async def sent_until_refused(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, pieces: Iterable[bytes]
+) -> bytes:
+    """Send piece by piece, as long as nothing is refused; return all that was answered."""
+    refused = asyncio.ensure_future(reader.read())
+    for piece in pieces:
+        if refused.done():  # to write on would reset the connection, and the answer with it
+            break
+        writer.write(piece)
+        await asyncio.wait([refused], timeout=0.02)
+    return await refused
+
+
 @pytest.mark.parametrize("begun", [b"GET /", b"GET / HTTP/1.1\r\nX: ", b"GET / HTTP/1.1\r\n"])
 async def test_a_head_that_only_grows_is_cut_off_before_it_ends(port, begun, monkeypatch):
     """The parser keeps a header to itself until it is whole, so its callbacks never tell of this one."""
@@ -115,15 +130,59 @@ LONG = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nX: " + b"a" * 70_000
         pytest.param([REQUEST + LONG, b"\r\n\r\n"], id="behind another request"),
     ],
 )
-async def test_a_head_of_more_than_64_kib_is_refused_however_it_comes(port, application, pieces):
+async def test_a_head_of_more_than_64_kib_is_refused_however_it_comes(port, application, pieces, monkeypatch):
+    monkeypatch.setattr(Impatient, "max_wait", 30.0)
     async with connected(port) as (reader, writer):
-        for piece in pieces:
-            writer.write(piece)
-            await asyncio.sleep(0.02)
-        answer = await reader.read()
+        answer = await sent_until_refused(reader, writer, pieces)
 
     assert b"HTTP/1.1 431 " in answer
     assert application.got == ["http.request"] * pieces[0].count(REQUEST)
+
+
+CHUNKED = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "endless",
+    [
+        pytest.param(b"0\r\n%b", id="trailers"),
+        pytest.param(b"4\r\nbody\r\n0\r\n%b", id="trailers after a body"),
+        pytest.param(b"0\r\nX: ", id="one trailer's value"),
+        pytest.param(b"0\r\nX", id="one trailer's name"),
+        pytest.param(b"4;a=", id="a chunk's extension"),
+    ],
+)
+async def test_what_follows_a_head_and_is_no_body_is_cut_off_before_it_ends(port, application, endless, monkeypatch):
+    """RFC 9112 section 7.1.2: without a bound, anybody could fill the memory after the head as well as with it."""
+    monkeypatch.setattr(Impatient, "max_wait", 30.0)
+    more = b"ab:cd\r\n" * 1500 if b"%b" in endless else b"a" * 10_000
+    async with connected(port) as (reader, writer):
+        answer = await sent_until_refused(reader, writer, [CHUNKED + endless.replace(b"%b", b""), *[more] * 20])
+
+    assert answer.startswith(b"HTTP/1.1 431 ")
+    assert application.got in ([], ["http.disconnect"])
+
+
+async def test_many_pieces_of_a_body_are_no_trailer(port, application):
+    async with connected(port) as (reader, writer):
+        writer.write(CHUNKED)
+        for _ in range(20):
+            writer.write(b"2710\r\n%b\r\n" % (b"a" * 10_000))
+            await writer.drain()
+        writer.write(b"0\r\nX: y\r\n\r\n")
+
+        assert b"200 OK" in await reader.readuntil(b"\r\n\r\n")
+
+
+async def test_what_comes_after_a_body_is_no_header_of_this_call_nor_of_the_next(port, application):
+    """RFC 9110 section 6.5.1."""
+    async with connected(port) as (reader, writer):
+        for sent in (CHUNKED + b"0\r\nAuthorization: Bearer a\r\nX: y\r\n\r\n", REQUEST):
+            writer.write(sent)
+            await reader.readuntil(b"\r\n\r\nok")
+
+            assert {name for name, _ in application.headers} <= {b"host", b"transfer-encoding", b"content-length"}
+            assert (b"host", b"a") in application.headers
 
 
 async def test_a_body_that_stays_away_is_no_body(port, application):
