@@ -59,3 +59,36 @@ def test_nothing_that_comes_after_the_body_reaches_the_upstream(house: House, up
     assert b"echo ran" in answer
     assert "mcp-param-evil" not in {name.lower() for name, _ in upstream.requests[-1].headers}
     goes_on(client)
+
+
+def test_a_call_whose_body_holds_another_call_is_one_call(house: House, upstream):
+    """CWE-444: with `Upgrade`, the parser takes the body for the next request; whoever is before us does not."""
+    client = house.client()
+    inner = request(client, "Connection: close")
+    outer = request(
+        client,
+        "Connection: Upgrade",
+        "Upgrade: h2c",
+        "HTTP2-Settings: AAMAAABk",
+        f"Content-Length: {len(inner)}",
+        body=inner,
+    )
+
+    answer = raw(client.authority, outer, request(client, "Connection: close", token=False), ip=client.ip)
+
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b'"code":"not_json"' in answer
+    assert answer.count(b"HTTP/1.1 401 ") == 1, "of the next one"
+    assert upstream.requests == []
+    goes_on(client)
+
+
+def test_a_client_that_would_rather_speak_http_2_is_served(house: House, upstream):
+    """RFC 9110 section 7.8: some clients ask with each request, and take no for an answer."""
+    client = house.client()
+
+    answer = raw(client.authority, request(client, "Connection: Upgrade, close", "Upgrade: h2c"), ip=client.ip)
+
+    assert b"echo ran" in answer
+    assert {"upgrade", "http2-settings"}.isdisjoint(name.lower() for name, _ in upstream.requests[-1].headers)
+    assert "pip install" not in house.gateway.diagnostics()

@@ -11,6 +11,7 @@ import asyncio
 from http import HTTPStatus
 from typing import Any
 
+import httptools
 import orjson
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -65,8 +66,8 @@ class Joining(asyncio.Transport):
             self._head = b""
 
 
-class HeadTooLarge(Exception):
-    """The head has more than `MAX_HEAD` bytes; it passes through the parser's C code, which wraps it."""
+class HeadNotTaken(Exception):
+    """What a head says is refused; it passes through the parser's C code, which wraps it."""
 
 
 class Forgotten(list[tuple[bytes, bytes]]):
@@ -116,7 +117,13 @@ class BoundedHttp(HttpToolsProtocol):
         self._began_here = False
         self._came = self._came + len(data) if self._in_head else len(data)
         self._after += len(data)
-        super().data_received(data)
+        self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._stay(memoryview(data)[upgrade.args[0] :])
+        except httptools.HttpParserError:
+            self._refuse_broken()
         if not self._unfinished:
             self._wait_no_longer()
             return
@@ -138,7 +145,11 @@ class BoundedHttp(HttpToolsProtocol):
         """Let the call begin."""
         if self._came > MAX_HEAD and self._seen() > MAX_HEAD:
             self._flaw = _TOO_LARGE
-            raise HeadTooLarge
+            raise HeadNotTaken
+        if self.parser.should_upgrade():
+            if self.parser.get_method() == b"CONNECT":  # to the parser, no body of HTTP ever follows it
+                raise HeadNotTaken
+            return  # as if it had not come: the message begins again
         self._in_head = False
         self._after = 0
         super().on_headers_complete()
@@ -151,11 +162,39 @@ class BoundedHttp(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """End a request."""
+        if self._in_head:  # to the parser, what asks for another protocol has no body
+            return
         self._unfinished = False
         super().on_message_complete()
 
-    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 uvicorn's words are not ours
-        """Answer what the parser did not take, in our words."""
+    def _stay(self, rest: memoryview) -> None:
+        """Read on after a head that asks for another protocol, in this one, as a server may (RFC 9110 section 7.8).
+
+        The parser would take the body for the next request, which is how requests are smuggled. So it is made to forget
+        the head, and gets it again without the question.
+        """
+        while True:
+            head = self._head_without_upgrade()
+            self.parser = httptools.HttpRequestParser(self)
+            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn has it
+            try:
+                self.parser.feed_data(head)
+                self.parser.feed_data(rest)
+            except httptools.HttpParserUpgrade as another:
+                rest = rest[another.args[0] :]
+            except httptools.HttpParserError:
+                self._refuse_broken()
+                return
+            else:
+                return
+
+    def _head_without_upgrade(self) -> bytes:
+        version = self.parser.get_http_version().encode("ascii")
+        lines = [b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, version)]
+        lines += [b"%b: %b" % header for header in self.headers if header[0] != b"upgrade"]
+        return b"\r\n".join([*lines, b"", b""])
+
+    def _refuse_broken(self) -> None:
         self._unfinished = False
         self._refuse(self._flaw)
 

@@ -25,13 +25,18 @@ class Application:
 
     def __init__(self) -> None:
         self.got: list[str] = []
+        self.bodies: list[bytes] = []
         self.headers: list[tuple[bytes, bytes]] = []
         self.held: asyncio.Event | None = None
 
     async def __call__(self, scope, receive, send) -> None:
         message = await receive()
+        body = message.get("body", b"")
         while message["type"] == "http.request" and message["more_body"]:
             message = await receive()
+            body += message.get("body", b"")
+        if message["type"] == "http.request":
+            self.bodies.append(body)
         self.got.append(message["type"])
         self.headers = scope["headers"]
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
@@ -183,6 +188,57 @@ async def test_what_comes_after_a_body_is_no_header_of_this_call_nor_of_the_next
 
             assert {name for name, _ in application.headers} <= {b"host", b"transfer-encoding", b"content-length"}
             assert (b"host", b"a") in application.headers
+
+
+UPGRADE = REQUEST.replace(b"Host: a\r\n", b"Host: a\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nX:  y \r\n")
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        pytest.param([UPGRADE], id="at once"),
+        pytest.param([UPGRADE[:-4], UPGRADE[-4:]], id="its body apart"),
+        pytest.param([UPGRADE[:60], UPGRADE[60:-2], UPGRADE[-2:]], id="in three pieces"),
+        pytest.param([UPGRADE.replace(b"/1.1", b"/1.0")], id="by an old client"),
+        pytest.param([UPGRADE.replace(b"h2c", b"websocket")], id="to a websocket"),
+        pytest.param([UPGRADE * 3 + REQUEST + UPGRADE], id="again and again"),
+        pytest.param(
+            [CHUNKED[:-2] + b"Connection: upgrade\r\nUpgrade: a/1\r\n\r\n4\r\nbody\r\n0\r\n\r\n"], id="in chunks"
+        ),
+    ],
+)
+async def test_a_request_that_would_upgrade_is_read_as_any_other(port, application, sent, caplog):
+    """RFC 9110 section 7.8: a server may ignore it. A body that is taken for the next request is CWE-444."""
+    bodies = b"".join(sent).count(b"body")
+    async with connected(port) as (reader, writer):
+        for piece in sent:
+            writer.write(piece)
+            await asyncio.sleep(0.01)
+        for _ in range(bodies):
+            assert b"200 OK" in await reader.readuntil(b"\r\n\r\nok")
+
+    assert application.bodies == [b"body"] * bodies
+    assert b"upgrade" not in {name for name, _ in application.headers}
+    assert "uvicorn" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        pytest.param(b"CONNECT / HTTP/1.1\r\nHost: a\r\n\r\n" + REQUEST, id="to a tunnel from here"),
+        pytest.param(b"CONNECT a:80 HTTP/1.1\r\nHost: a\r\n\r\n" + REQUEST, id="to a tunnel"),
+        pytest.param(CHUNKED[:-2] + b"Connection: upgrade\r\nUpgrade: a\r\n\r\nzz" + REQUEST, id="with a bad body"),
+    ],
+)
+async def test_what_follows_a_bad_request_that_would_upgrade_is_not_read(port, application, broken):
+    async with connected(port) as (reader, writer):
+        writer.write(broken)
+
+        answer = await reader.read()
+
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert answer.count(b"HTTP/1.1 ") == 1
+    assert application.bodies == []
 
 
 async def test_a_body_that_stays_away_is_no_body(port, application):
