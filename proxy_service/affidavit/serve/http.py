@@ -45,8 +45,10 @@ class Joining(asyncio.Transport):
         self.resume_reading = transport.resume_reading  # type: ignore[method-assign]
 
     def write(self, data: bytes) -> None:  # type: ignore[override] # uvicorn writes nothing else
-        """Write, or keep a head for a moment."""
-        if self._head:
+        """Write, or keep a head for a moment; where nobody is left to read, neither (uvloop would raise)."""
+        if self._transport.is_closing():
+            self._head = b""
+        elif self._head:
             head, self._head = self._head, b""
             self._transport.writelines((head, data))
         elif data.startswith(b"HTTP/1.1 "):
@@ -61,9 +63,9 @@ class Joining(asyncio.Transport):
         self._transport.close()
 
     def _let_go(self) -> None:
-        if self._head:
-            self._transport.write(self._head)
-            self._head = b""
+        head, self._head = self._head, b""
+        if head and not self._transport.is_closing():
+            self._transport.write(head)
 
 
 class HeadNotTaken(Exception):

@@ -11,9 +11,12 @@ from collections.abc import AsyncIterator, Iterable
 import pytest
 import uvicorn
 
-from affidavit.serve.http import BoundedHttp
+from affidavit.serve.http import BoundedHttp, Joining
 
 REQUEST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody"
+
+
+HEAD = b"HTTP/1.1 200 OK\r\n\r\n"
 
 
 class Impatient(BoundedHttp):
@@ -43,6 +46,37 @@ class Application:
         if self.held is not None:
             await self.held.wait()
         await send({"type": "http.response.body", "body": b"ok"})
+
+
+class Transport(asyncio.Transport):
+    """Keeps what is written; once lost, it takes no more, as uvloop's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written: list[bytes] = []
+        self.lost = False
+
+    def is_closing(self) -> bool:
+        return self.lost
+
+    def write(self, data: bytes) -> None:
+        if self.lost:
+            raise RuntimeError("the handler is closed")
+        self.written.append(data)
+
+    def writelines(self, parts: Iterable[bytes]) -> None:
+        self.write(b"".join(parts))
+
+    def close(self) -> None:
+        self.lost = True
+
+    pause_reading = resume_reading = None  # type: ignore[assignment]
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However slow this machine is, nobody here loses patience."""
+    monkeypatch.setattr(Impatient, "max_wait", 30.0)
 
 
 @pytest.fixture
@@ -108,16 +142,11 @@ async def sent_until_refused(
 
 
 @pytest.mark.parametrize("begun", [b"GET /", b"GET / HTTP/1.1\r\nX: ", b"GET / HTTP/1.1\r\n"])
-async def test_a_head_that_only_grows_is_cut_off_before_it_ends(port, begun, monkeypatch):
+@pytest.mark.usefixtures("patient")
+async def test_a_head_that_only_grows_is_cut_off_before_it_ends(port, begun):
     """The parser keeps a header to itself until it is whole, so its callbacks never tell of this one."""
-    monkeypatch.setattr(Impatient, "max_wait", 30.0)
     async with connected(port) as (reader, writer):
-        writer.write(begun)
-        for _ in range(20):
-            writer.write(b"a" * 10_000)
-            with contextlib.suppress(TimeoutError):
-                answer = await asyncio.wait_for(reader.read(4096), 0.05)
-                break
+        answer = await sent_until_refused(reader, writer, [begun, *[b"a" * 10_000] * 20])
 
     assert answer.startswith(b"HTTP/1.1 431 ")
     assert b'{"error":"headers_too_large"' in answer
@@ -135,8 +164,8 @@ LONG = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nX: " + b"a" * 70_000
         pytest.param([REQUEST + LONG, b"\r\n\r\n"], id="behind another request"),
     ],
 )
-async def test_a_head_of_more_than_64_kib_is_refused_however_it_comes(port, application, pieces, monkeypatch):
-    monkeypatch.setattr(Impatient, "max_wait", 30.0)
+@pytest.mark.usefixtures("patient")
+async def test_a_head_of_more_than_64_kib_is_refused_however_it_comes(port, application, pieces):
     async with connected(port) as (reader, writer):
         answer = await sent_until_refused(reader, writer, pieces)
 
@@ -157,9 +186,9 @@ CHUNKED = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
         pytest.param(b"4;a=", id="a chunk's extension"),
     ],
 )
-async def test_what_follows_a_head_and_is_no_body_is_cut_off_before_it_ends(port, application, endless, monkeypatch):
+@pytest.mark.usefixtures("patient")
+async def test_what_follows_a_head_and_is_no_body_is_cut_off_before_it_ends(port, application, endless):
     """RFC 9112 section 7.1.2: without a bound, anybody could fill the memory after the head as well as with it."""
-    monkeypatch.setattr(Impatient, "max_wait", 30.0)
     more = b"ab:cd\r\n" * 1500 if b"%b" in endless else b"a" * 10_000
     async with connected(port) as (reader, writer):
         answer = await sent_until_refused(reader, writer, [CHUNKED + endless.replace(b"%b", b""), *[more] * 20])
@@ -168,6 +197,7 @@ async def test_what_follows_a_head_and_is_no_body_is_cut_off_before_it_ends(port
     assert application.got in ([], ["http.disconnect"])
 
 
+@pytest.mark.usefixtures("patient")
 async def test_many_pieces_of_a_body_are_no_trailer(port, application):
     async with connected(port) as (reader, writer):
         writer.write(CHUNKED)
@@ -179,6 +209,7 @@ async def test_many_pieces_of_a_body_are_no_trailer(port, application):
         assert b"200 OK" in await reader.readuntil(b"\r\n\r\n")
 
 
+@pytest.mark.usefixtures("patient")
 async def test_what_comes_after_a_body_is_no_header_of_this_call_nor_of_the_next(port, application):
     """RFC 9110 section 6.5.1."""
     async with connected(port) as (reader, writer):
@@ -207,6 +238,7 @@ UPGRADE = REQUEST.replace(b"Host: a\r\n", b"Host: a\r\nConnection: Upgrade\r\nUp
         ),
     ],
 )
+@pytest.mark.usefixtures("patient")
 async def test_a_request_that_would_upgrade_is_read_as_any_other(port, application, sent, caplog):
     """RFC 9110 section 7.8: a server may ignore it. A body that is taken for the next request is CWE-444."""
     bodies = b"".join(sent).count(b"body")
@@ -230,6 +262,7 @@ async def test_a_request_that_would_upgrade_is_read_as_any_other(port, applicati
         pytest.param(CHUNKED[:-2] + b"Connection: upgrade\r\nUpgrade: a\r\n\r\nzz" + REQUEST, id="with a bad body"),
     ],
 )
+@pytest.mark.usefixtures("patient")
 async def test_what_follows_a_bad_request_that_would_upgrade_is_not_read(port, application, broken):
     async with connected(port) as (reader, writer):
         writer.write(broken)
@@ -273,6 +306,7 @@ async def test_an_answered_connection_may_rest(port, application):
             await asyncio.sleep(Impatient.max_wait * 3)
 
 
+@pytest.mark.usefixtures("patient")
 async def test_each_request_of_a_connection_may_have_a_whole_head(port, application):
     one = REQUEST.replace(b"\r\n\r\n", b"\r\nX: " + b"a" * 60_000 + b"\r\n\r\n")
     async with connected(port) as (reader, writer):
@@ -282,3 +316,41 @@ async def test_each_request_of_a_connection_may_have_a_whole_head(port, applicat
                 await writer.drain()
             assert b"200 OK" in await reader.readuntil(b"\r\n\r\n")
             await reader.readexactly(2)
+
+
+async def test_the_head_of_an_answer_leaves_with_what_follows_it_or_alone():
+    joining = Joining(transport := Transport(), asyncio.get_running_loop())
+
+    joining.write(HEAD)
+    joining.write(b"ok")
+    joining.write(HEAD)
+    await asyncio.sleep(0)
+
+    assert transport.written == [HEAD + b"ok", HEAD]
+
+
+async def test_an_answer_whose_client_has_gone_is_not_written():
+    """uvloop raises for each write to a connection that was lost: in the loop, and in the call."""
+    failures: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context))
+    joining = Joining(transport := Transport(), asyncio.get_running_loop())
+
+    joining.write(HEAD)
+    transport.lost = True
+    await asyncio.sleep(0)
+    joining.write(b"ok")
+    joining.write(HEAD)
+    joining.close()
+    await asyncio.sleep(0)
+
+    assert transport.written == []
+    assert failures == []
+
+
+async def test_a_connection_that_is_closed_takes_the_head_with_it():
+    joining = Joining(transport := Transport(), asyncio.get_running_loop())
+
+    joining.write(HEAD)
+    joining.close()
+
+    assert transport.written == [HEAD]
