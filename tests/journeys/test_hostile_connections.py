@@ -5,6 +5,8 @@ Source: RFC 9110 sections 6.5.1 and 7.8; RFC 9112 sections 7.1.2 and 9.3.2.
 
 import json
 
+import pytest
+
 from fakes.gateway_house import House
 from fakes.hostility import goes_on
 from fakes.mcp_client import McpClient, raw
@@ -92,3 +94,18 @@ def test_a_client_that_would_rather_speak_http_2_is_served(house: House, upstrea
     assert b"echo ran" in answer
     assert {"upgrade", "http2-settings"}.isdisjoint(name.lower() for name, _ in upstream.requests[-1].headers)
     assert "pip install" not in house.gateway.diagnostics()
+
+
+@pytest.mark.parametrize("behind", [b"garbage\r\n\r\n", b"GET /" + b"x" * 70_000 + b" HTTP/1.1\r\n\r\n"])
+def test_the_answer_of_a_call_that_ran_comes_before_the_refusal_of_what_is_behind_it(house: House, upstream, behind):
+    """RFC 9112 section 9.3.2. It is recorded as answered, so it must have been; otherwise its client does it again."""
+    client = house.client()
+
+    answer = raw(client.authority, request(client) + behind, ip=client.ip)
+
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert b"echo ran" in answer
+    assert answer.rpartition(b"HTTP/1.1 ")[2].startswith((b"400 ", b"431 "))
+    assert answer.count(b"HTTP/1.1 ") == 2
+    assert len(upstream.requests) == 1
+    goes_on(client)

@@ -13,7 +13,9 @@ from typing import Any
 
 import httptools
 import orjson
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+Flaw = tuple[HTTPStatus, str, str]
 
 MAX_HEAD = 64 * 1024  # bytes of request line and headers, and of what is no body after them; a token has 16 KiB at most
 MAX_WAIT = 60.0  # seconds for a whole request to come, and for the first one to begin
@@ -102,6 +104,8 @@ class BoundedHttp(HttpToolsProtocol):
         self._began_here = False  # whether the message began in the bytes that are being read
         self._in_head = self._unfinished = False
         self._flaw = _BAD_REQUEST
+        self._answering: RequestResponseCycle | None = None  # the request that is answered; `cycle` is the newest one
+        self._last_word: Flaw | None = None  # what is said when everything is answered that came before it
         self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
@@ -110,12 +114,17 @@ class BoundedHttp(HttpToolsProtocol):
         self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wait for nothing any more."""
+        """Wait for nothing any more, and let the call know, if another request came behind it."""
         self._wait_no_longer()
+        if self._answering is not None and self._answering is not self.cycle:
+            self._answering.disconnected = True
+            self._answering.message_event.set()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Let the parser read, and count what it keeps to itself."""
+        if self._last_word is not None:  # read all the same: what is left unread resets a connection when it is closed
+            return
         self._began_here = False
         self._came = self._came + len(data) if self._in_head else len(data)
         self._after += len(data)
@@ -125,7 +134,7 @@ class BoundedHttp(HttpToolsProtocol):
         except httptools.HttpParserUpgrade as upgrade:
             self._stay(memoryview(data)[upgrade.args[0] :])
         except httptools.HttpParserError:
-            self._refuse_broken()
+            self._refuse(self._flaw)
         if not self._unfinished:
             self._wait_no_longer()
             return
@@ -152,9 +161,9 @@ class BoundedHttp(HttpToolsProtocol):
             if self.parser.get_method() == b"CONNECT":  # to the parser, no body of HTTP ever follows it
                 raise HeadNotTaken
             return  # as if it had not come: the message begins again
+        super().on_headers_complete()
         self._in_head = False
         self._after = 0
-        super().on_headers_complete()
         self.headers = _FORGOTTEN  # the call has those that came until now
 
     def on_body(self, body: bytes) -> None:
@@ -168,6 +177,17 @@ class BoundedHttp(HttpToolsProtocol):
             return
         self._unfinished = False
         super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Go on with the next request, or say what is still to be said."""
+        last = not self.pipeline
+        super().on_response_complete()
+        if last and self._last_word is not None:
+            self._end(self._last_word)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._answering = cycle
+        super()._start_asgi_task(cycle, app)
 
     def _stay(self, rest: memoryview) -> None:
         """Read on after a head that asks for another protocol, in this one, as a server may (RFC 9110 section 7.8).
@@ -185,7 +205,7 @@ class BoundedHttp(HttpToolsProtocol):
             except httptools.HttpParserUpgrade as another:
                 rest = rest[another.args[0] :]
             except httptools.HttpParserError:
-                self._refuse_broken()
+                self._refuse(self._flaw)
                 return
             else:
                 return
@@ -195,10 +215,6 @@ class BoundedHttp(HttpToolsProtocol):
         lines = [b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, version)]
         lines += [b"%b: %b" % header for header in self.headers if header[0] != b"upgrade"]
         return b"\r\n".join([*lines, b"", b""])
-
-    def _refuse_broken(self) -> None:
-        self._unfinished = False
-        self._refuse(self._flaw)
 
     def _seen(self) -> int:
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
@@ -218,8 +234,27 @@ class BoundedHttp(HttpToolsProtocol):
         else:
             self._refuse(_TOO_SLOW)
 
-    def _refuse(self, flaw: tuple[HTTPStatus, str, str]) -> None:
-        if self.transport.is_closing():
+    def _refuse(self, flaw: Flaw) -> None:
+        """End the connection for what came last, and answer first what came before it (RFC 9112 section 9.3.2)."""
+        if self.transport.is_closing() or self._last_word is not None:
+            return
+        self._wait_no_longer()
+        flawed = self.cycle if self._unfinished and not self._in_head else None  # a call whose body came in part
+        self._unfinished = False
+        if flawed is not None and self.pipeline:  # it waits for its turn, which does not come
+            self.pipeline.popleft()
+            before = self.pipeline[0][0] if self.pipeline else self._answering
+            self.cycle = before  # type: ignore[assignment] # one is answered, or this one would be
+            flawed = None
+        if flawed is not None and flawed.response_started:  # an answer stands for it already
+            self.transport.close()
+        elif flawed is None and self._answering is not None and not self._answering.response_complete:
+            self._last_word = flaw
+        else:
+            self._end(flaw)
+
+    def _end(self, flaw: Flaw) -> None:
+        if self.transport.is_closing():  # as the client wished
             return
         status, code, message = flaw
         body = orjson.dumps({"error": code, "message": message}, option=orjson.OPT_APPEND_NEWLINE)

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator, Iterable
+from typing import Any
 
 import pytest
 import uvicorn
@@ -31,8 +32,10 @@ class Application:
         self.bodies: list[bytes] = []
         self.headers: list[tuple[bytes, bytes]] = []
         self.held: asyncio.Event | None = None
+        self.receive: Any = None
 
     async def __call__(self, scope, receive, send) -> None:
+        self.receive = receive
         message = await receive()
         body = message.get("body", b"")
         while message["type"] == "http.request" and message["more_body"]:
@@ -46,6 +49,11 @@ class Application:
         if self.held is not None:
             await self.held.wait()
         await send({"type": "http.response.body", "body": b"ok"})
+
+    async def watch(self) -> None:
+        """Wait for the client of what came last to go away."""
+        while (await self.receive())["type"] != "http.disconnect":
+            pass
 
 
 class Transport(asyncio.Transport):
@@ -169,7 +177,9 @@ async def test_a_head_of_more_than_64_kib_is_refused_however_it_comes(port, appl
     async with connected(port) as (reader, writer):
         answer = await sent_until_refused(reader, writer, pieces)
 
-    assert b"HTTP/1.1 431 " in answer
+    first, _, refusal = answer.rpartition(b"HTTP/1.1 431 ")
+    assert refusal
+    assert first.count(b"content-length: 2\r\n\r\nok") == pieces[0].count(REQUEST)
     assert application.got == ["http.request"] * pieces[0].count(REQUEST)
 
 
@@ -219,6 +229,52 @@ async def test_what_comes_after_a_body_is_no_header_of_this_call_nor_of_the_next
 
             assert {name for name, _ in application.headers} <= {b"host", b"transfer-encoding", b"content-length"}
             assert (b"host", b"a") in application.headers
+
+
+BROKEN_CHUNK = CHUNKED + b"4\r\nbody\r\nzz\r\n"
+
+
+@pytest.mark.parametrize(
+    ("sent", "due", "refusal"),
+    [
+        pytest.param([REQUEST + b"garbage\r\n\r\n"], 1, b"400", id="garbage"),
+        pytest.param([REQUEST, b"garbage\r\n\r\n", REQUEST], 1, b"400", id="garbage in between"),
+        pytest.param([REQUEST + LONG, b"a" * 100_000], 1, b"431", id="a head without end"),
+        pytest.param([REQUEST + LONG + b"\r\n\r\n" + REQUEST], 1, b"431", id="too large a head"),
+        pytest.param([REQUEST + BROKEN_CHUNK], 1, b"400", id="a bad body"),
+        pytest.param([REQUEST * 2 + BROKEN_CHUNK, REQUEST], 2, b"400", id="a bad body behind two"),
+        pytest.param([REQUEST, CHUNKED + b"0\r\nX: ", b"a" * 100_000], 1, b"431", id="trailers without end"),
+    ],
+)
+@pytest.mark.usefixtures("patient")
+async def test_what_is_refused_does_not_take_the_place_of_the_answers_before_it(port, application, sent, due, refusal):
+    """RFC 9112 section 9.3.2: answers come in the order of the requests; these calls have run, and are recorded so."""
+    application.held = asyncio.Event()
+    async with connected(port) as (reader, writer):
+        for piece in sent:
+            writer.write(piece)
+            await asyncio.sleep(0.01)
+        assert b"200 OK" in await reader.readuntil(b"\r\n\r\n"), "it has begun"
+        await asyncio.sleep(0.05)
+        application.held.set()
+        answers = await reader.read()
+
+    assert answers.startswith(b"ok")
+    assert [answer[:3] for answer in answers.split(b"HTTP/1.1 ")[1:]] == [b"200"] * (due - 1) + [refusal]
+    assert application.got.count("http.request") == due
+
+
+@pytest.mark.usefixtures("patient")
+async def test_a_client_that_goes_is_missed_by_a_call_with_others_behind_it(port, application):
+    """uvicorn tells only the newest one, which would leave the one that is under way to answer nobody."""
+    application.held = asyncio.Event()
+    async with connected(port) as (reader, writer):
+        writer.write(REQUEST * 2)
+        await reader.readuntil(b"\r\n\r\n")
+    await asyncio.wait_for(application.watch(), 20)
+    application.held.set()
+
+    assert application.got == ["http.request"]
 
 
 UPGRADE = REQUEST.replace(b"Host: a\r\n", b"Host: a\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nX:  y \r\n")
