@@ -14,14 +14,14 @@ from affidavit.gateway.protected_resource import metadata_url
 from affidavit.gateway.trail import Trail
 from affidavit.gateway.upstreams import Upstream
 
-MAX_IN_FLIGHT = 1024  # calls; what they may hold in memory is bounded by it
+MAX_IN_FLIGHT = 1024  # calls without an answer; what they may hold in memory is bounded by it
 
 # Somebody before or behind us may go by the other one.
 _ONCE = frozenset({"authorization", "content-type", "host", "mcp-session-id", "origin"})
 _FLAWS: Mapping[Flaw, str] = {
     "too_large": "A message may have at most 8 MiB.",
     "incomplete": "The message broke off before its end.",
-    "overloaded": "Too many large messages are under way; try again in a moment.",
+    "overloaded": "Too many large messages and answers are under way; try again in a moment.",
 }
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 

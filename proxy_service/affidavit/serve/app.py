@@ -29,6 +29,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 MAX_BODY = 8 * 1024 * 1024  # bytes; mcp "Duties"
 MAX_HELD = 256 * 1024 * 1024  # bytes of all bodies that are not whole yet
+MAX_LEAVING = 256 * 1024 * 1024  # bytes of large answers that clients have not taken; beyond, no new call is let in
+SMALL_ANSWER = 64 * 1024  # bytes; a connection takes as much before it asks to wait
 SMALL_BODY = 128 * 1024  # bytes; one that has come no further is always waited for
 KEEP_ALIVE = 15.0  # seconds of silence on a stream until a comment line, well under the 30 s at which clients give up
 PATIENCE = 600.0  # seconds that a legacy call goes on without its client: no upstream may hold it for ever
@@ -46,6 +48,7 @@ class Application:
         self._health = health
         self._configuration = configuration
         self._bodies = _Bodies()
+        self._leaving = _Leaving()
         self._watches = Deadlines(WATCH_AFTER)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -79,9 +82,9 @@ class Application:
             client[0] if client else "unknown",
             query=scope["query_string"],
         )
-        inbound.flaw = flaw
+        inbound.flaw = "overloaded" if flaw is None and self._leaving.size > MAX_LEAVING else flaw
         watch = _Watch(inbound, receive, self._watches)
-        outlet = _Outlet(send)
+        outlet = _Outlet(send, self._leaving)
         reply = None
         try:
             reply = await self._path.handle(inbound)
@@ -133,16 +136,41 @@ class _Watch:
             self._call.cancel()
 
 
+class _Leaving:
+    """How much of large answers is in memory because their clients have not taken it yet.
+
+    Attributes:
+        size: Bytes.
+    """
+
+    def __init__(self) -> None:
+        self.size = 0
+
+    async def send(self, send: Send, reply: Reply, body: bytes) -> None:
+        """Send a large answer, and return when its client has taken it or has gone."""
+        self.size += len(body)
+        try:
+            await _send_start(send, reply.status, reply.headers, body)
+            await send({"type": "http.response.body", "body": body, "more_body": True})
+            await send({"type": "http.response.body", "body": b""})  # waits until the connection has room again
+        finally:
+            self.size -= len(body)
+
+
 class _Outlet:
     """Sends one reply."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, leaving: _Leaving) -> None:
         self.started = False
         self._send = send
+        self._leaving = leaving
 
     async def release(self, reply: Reply) -> None:
         self.started = True
         if isinstance(reply.body, bytes):
+            if len(reply.body) > SMALL_ANSWER:
+                await self._leaving.send(self._send, reply, reply.body)
+                return
             await _send_whole(self._send, reply.status, reply.headers, reply.body)
             return
         await self._send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
@@ -221,9 +249,13 @@ class _Bodies:
 
 
 async def _send_whole(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+    await _send_start(send, status, headers, body)
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _send_start(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
     length = (b"content-length", str(len(body)).encode())
     await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
-    await send({"type": "http.response.body", "body": body})
 
 
 def _json(status: int, value: Any) -> tuple[int, list[tuple[bytes, bytes]], bytes]:

@@ -19,6 +19,9 @@ Flaw = tuple[HTTPStatus, str, str]
 
 MAX_HEAD = 64 * 1024  # bytes of request line and headers, and of what is no body after them; a token has 16 KiB at most
 MAX_WAIT = 60.0  # seconds for a whole request to come, and for the first one to begin
+# Seconds in which a client must take something of its answer. A living one does, however busy: TCP asks a full receiver
+# again within seconds. The others hold memory.
+MAX_STALL = 30.0
 
 _BAD_REQUEST = (HTTPStatus.BAD_REQUEST, "bad_request", "These bytes are no HTTP request.")
 _TOO_LARGE = (
@@ -34,13 +37,21 @@ class Joining(asyncio.Transport):
 
     uvicorn writes them apart, and each write is a system call here and a packet to read there. A head that nothing
     follows leaves when the loop turns.
+
+    Args:
+        transport: The connection.
+        loop: Its loop.
+        linger: Seconds that its client has, once it is closed, to take what was written.
     """
 
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop, linger: float) -> None:
         super().__init__()
         self._transport = transport
         self._loop = loop
+        self._linger = linger
         self._head = b""
+        self.abort = transport.abort  # type: ignore[method-assign]
+        self.get_write_buffer_size = transport.get_write_buffer_size  # type: ignore[method-assign]
         self.get_extra_info = transport.get_extra_info  # type: ignore[method-assign]
         self.is_closing = transport.is_closing  # type: ignore[method-assign]
         self.pause_reading = transport.pause_reading  # type: ignore[method-assign]
@@ -62,6 +73,8 @@ class Joining(asyncio.Transport):
     def close(self) -> None:
         """Close, with all that was written."""
         self._let_go()
+        if not self._transport.is_closing() and self._transport.get_write_buffer_size():
+            self._loop.call_later(self._linger, self._transport.abort)
         self._transport.close()
 
     def _let_go(self) -> None:
@@ -92,9 +105,11 @@ class BoundedHttp(HttpToolsProtocol):
 
     Attributes:
         max_wait: Seconds, as `MAX_WAIT`.
+        max_stall: Seconds, as `MAX_STALL`.
     """
 
     max_wait = MAX_WAIT
+    max_stall = MAX_STALL
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
@@ -106,16 +121,19 @@ class BoundedHttp(HttpToolsProtocol):
         self._flaw = _BAD_REQUEST
         self._answering: RequestResponseCycle | None = None  # the request that is answered; `cycle` is the newest one
         self._last_word: Flaw | None = None  # what is said when everything is answered that came before it
+        self._unread = 0  # bytes of answers that its client had not taken when that was last looked at
+        self._stall: asyncio.TimerHandle | None = None
         self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
         """Begin to wait for the first request."""
-        super().connection_made(Joining(transport, self.loop))
+        super().connection_made(Joining(transport, self.loop, self.max_stall))
         self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait for nothing any more, and let the call know, if another request came behind it."""
         self._wait_no_longer()
+        self._go_on()
         if self._answering is not None and self._answering is not self.cycle:
             self._answering.disconnected = True
             self._answering.message_event.set()
@@ -178,6 +196,16 @@ class BoundedHttp(HttpToolsProtocol):
         self._unfinished = False
         super().on_message_complete()
 
+    def pause_writing(self) -> None:
+        """Let the call wait for its client to take something, but not for ever."""
+        super().pause_writing()
+        self._look_again(self.transport.get_write_buffer_size())
+
+    def resume_writing(self) -> None:
+        """Let the call go on."""
+        super().resume_writing()
+        self._go_on()
+
     def on_response_complete(self) -> None:
         """Go on with the next request, or say what is still to be said."""
         last = not self.pipeline
@@ -215,6 +243,22 @@ class BoundedHttp(HttpToolsProtocol):
         lines = [b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, version)]
         lines += [b"%b: %b" % header for header in self.headers if header[0] != b"upgrade"]
         return b"\r\n".join([*lines, b"", b""])
+
+    def _look_again(self, unread: int) -> None:
+        self._unread = unread
+        self._stall = self.loop.call_later(self.max_stall, self._stalled)
+
+    def _go_on(self) -> None:
+        if self._stall is not None:
+            self._stall.cancel()
+            self._stall = None
+
+    def _stalled(self) -> None:
+        unread = self.transport.get_write_buffer_size()
+        if unread < self._unread:
+            self._look_again(unread)
+        else:
+            self.transport.abort()
 
     def _seen(self) -> int:
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)

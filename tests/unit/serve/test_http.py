@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import uvicorn
+from uvicorn.server import ServerState
 
 from affidavit.serve.http import BoundedHttp, Joining
 
@@ -62,6 +63,8 @@ class Transport(asyncio.Transport):
     def __init__(self) -> None:
         super().__init__()
         self.written: list[bytes] = []
+        self.unread = iter([0] * 9)
+        self.aborted = asyncio.Event()
         self.lost = False
 
     def is_closing(self) -> bool:
@@ -77,6 +80,12 @@ class Transport(asyncio.Transport):
 
     def close(self) -> None:
         self.lost = True
+
+    def abort(self) -> None:
+        self.aborted.set()
+
+    def get_write_buffer_size(self) -> int:
+        return next(self.unread)
 
     pause_reading = resume_reading = None  # type: ignore[assignment]
 
@@ -375,7 +384,7 @@ async def test_each_request_of_a_connection_may_have_a_whole_head(port, applicat
 
 
 async def test_the_head_of_an_answer_leaves_with_what_follows_it_or_alone():
-    joining = Joining(transport := Transport(), asyncio.get_running_loop())
+    joining = Joining(transport := Transport(), asyncio.get_running_loop(), 30.0)
 
     joining.write(HEAD)
     joining.write(b"ok")
@@ -389,7 +398,7 @@ async def test_an_answer_whose_client_has_gone_is_not_written():
     """uvloop raises for each write to a connection that was lost: in the loop, and in the call."""
     failures: list[object] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context))
-    joining = Joining(transport := Transport(), asyncio.get_running_loop())
+    joining = Joining(transport := Transport(), asyncio.get_running_loop(), 30.0)
 
     joining.write(HEAD)
     transport.lost = True
@@ -404,9 +413,49 @@ async def test_an_answer_whose_client_has_gone_is_not_written():
 
 
 async def test_a_connection_that_is_closed_takes_the_head_with_it():
-    joining = Joining(transport := Transport(), asyncio.get_running_loop())
+    joining = Joining(transport := Transport(), asyncio.get_running_loop(), 30.0)
 
     joining.write(HEAD)
     joining.close()
 
     assert transport.written == [HEAD]
+
+
+async def test_a_client_that_takes_something_is_waited_for_and_one_that_takes_nothing_is_not(application, monkeypatch):
+    """What it does not take is in our memory."""
+    monkeypatch.setattr(Impatient, "max_stall", 0.001)
+    config = uvicorn.Config(application, lifespan="off", log_config=None)
+    protocol = Impatient(config, ServerState(), {})
+    transport = Transport()
+    transport.unread = iter([900, 800, 700, 700])
+    protocol.connection_made(transport)
+
+    protocol.pause_writing()
+    await asyncio.wait_for(transport.aborted.wait(), 20)
+
+    assert list(transport.unread) == []
+    protocol.connection_lost(ConnectionResetError())
+
+
+async def test_a_client_that_goes_on_reading_is_left_alone(application, monkeypatch):
+    monkeypatch.setattr(Impatient, "max_stall", 0.001)
+    config = uvicorn.Config(application, lifespan="off", log_config=None)
+    protocol = Impatient(config, ServerState(), {})
+    transport = Transport()
+    protocol.connection_made(transport)
+
+    protocol.pause_writing()
+    protocol.resume_writing()
+    await asyncio.sleep(0.02)
+
+    assert not transport.aborted.is_set()
+    protocol.connection_lost(ConnectionResetError())
+
+
+async def test_a_closed_connection_does_not_wait_for_ever_for_its_client_to_read(application):
+    joining = Joining(transport := Transport(), asyncio.get_running_loop(), 0.001)
+    transport.unread = iter([900])
+
+    joining.close()
+
+    await asyncio.wait_for(transport.aborted.wait(), 20)
