@@ -180,6 +180,8 @@ class BoundedHttp(HttpToolsProtocol):
                 raise HeadNotTaken
             return  # as if it had not come: the message begins again
         super().on_headers_complete()
+        if not self.pipeline:  # otherwise it waits there for its turn
+            self._answering = self.cycle
         self._in_head = False
         self._after = 0
         self.headers = _FORGOTTEN  # the call has those that came until now
@@ -208,14 +210,13 @@ class BoundedHttp(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """Go on with the next request, or say what is still to be said."""
-        last = not self.pipeline
+        if self.pipeline:
+            self._answering = self.pipeline[-1][0]
+            super().on_response_complete()
+            return
         super().on_response_complete()
-        if last and self._last_word is not None:
+        if self._last_word is not None:
             self._end(self._last_word)
-
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        self._answering = cycle
-        super()._start_asgi_task(cycle, app)
 
     def _stay(self, rest: memoryview) -> None:
         """Read on after a head that asks for another protocol, in this one, as a server may (RFC 9110 section 7.8).
