@@ -6,11 +6,15 @@ Source: evidence-format sections 3 to 9, where they say who may wait, be late, b
 from __future__ import annotations
 
 import gzip
+import os
 import shutil
+from dataclasses import replace
 
 import pytest
 
+from affidavit.audit.verify.buckets import MAX_OBJECT, Bucket, Buckets
 from affidavit.audit.verify.report import HOLDS, UNREADABLE
+from affidavit.tlog.tiles import parse_path
 from tampering.catalogue import find, flip
 from tampering.forge import Body, Commit, Rec, Seg, always, at, canonical, key_of, micros, signature_line, write_folder
 from tampering.runs import explain, failed, findings, notes, verify_folder
@@ -114,8 +118,6 @@ def test_a_log_that_states_no_retention_is_said_to(tmp_path):
 
 
 def test_bodies_that_were_not_copied_leave_two_checks_undone(tmp_path):
-    from affidavit.audit.verify.buckets import Buckets
-
     folder = write_folder(Story().write(), tmp_path)
     buckets = Buckets.of(f"{folder}/evidence", [], {}, f"{folder}/log")
 
@@ -126,8 +128,6 @@ def test_bodies_that_were_not_copied_leave_two_checks_undone(tmp_path):
 
 
 def test_without_the_log_bucket_the_kept_checkpoints_are_held_against_the_records(tmp_path):
-    from affidavit.audit.verify.buckets import Buckets
-
     folder = write_folder(Story().write(), tmp_path)
     buckets = Buckets.of(f"{folder}/evidence", [f"{folder}/bodies"], {}, "")
 
@@ -138,8 +138,6 @@ def test_without_the_log_bucket_the_kept_checkpoints_are_held_against_the_record
 
 
 def test_each_body_bucket_can_be_given_by_itself(tmp_path):
-    from affidavit.audit.verify.buckets import Buckets
-
     folder = write_folder(Story().write(), tmp_path)
     single = {"standard": f"{folder}/bodies/standard", "payroll": f"{folder}/bodies/payroll"}
 
@@ -583,8 +581,6 @@ def test_names_that_are_no_unicode_harm_nothing(tmp_path):
 
 
 def test_a_pipe_in_a_bucket_is_not_waited_for(tmp_path):
-    import os
-
     folder = write_folder(Story().write(), tmp_path)
     head = folder / "log/checkpoint"
     head.unlink()
@@ -604,6 +600,42 @@ def test_a_folder_in_place_of_an_object_is_no_object(tmp_path):
     segment.mkdir()
 
     assert failed(verify_folder(folder)) == {"segments"}
+
+
+@pytest.mark.parametrize("what", ["folder", "pipe", "device", "too long"])
+@pytest.mark.parametrize(
+    ("kind", "check"),
+    [
+        ("bodies/standard/*/*", "bodies"),
+        ("evidence/segment/*/*", "segments"),
+        ("evidence/commit/*", "commits"),
+        ("evidence/checkpoint/*", "checkpoint"),
+        ("evidence/writer/*", "chains"),
+        ("log/checkpoint", "checkpoint"),
+        ("log/tile/0/000", "tree"),
+        ("log/tile/entries/000", "tree"),
+    ],
+)
+def test_whatever_stands_in_place_of_an_object_is_a_finding(tmp_path, kind, check, what):
+    """evidence-format.md section 9: 1 something is missing; nobody's folder ends the check of everything else."""
+    folder = write_folder(Story().write(), tmp_path)
+    path = sorted(folder.glob(kind))[:2][-1]
+    path.unlink()
+    {"folder": path.mkdir, "pipe": lambda: os.mkfifo(path), "device": lambda: path.symlink_to("/dev/null")}.get(
+        what, lambda: _make_too_long(path)
+    )()
+    wounded = min((folder / "evidence/checkpoint").iterdir())
+    wounded.write_bytes(flip(wounded.read_bytes(), 30))
+
+    report = verify_folder(folder)
+
+    assert {check, "checkpoint"} <= failed(report)
+    assert any(path.name in (finding.object or "") for finding in findings(report, check)), explain(report)
+
+
+def _make_too_long(path) -> None:
+    with path.open("wb") as file:
+        file.truncate(MAX_OBJECT + 1)
 
 
 def test_an_empty_deployment_holds_and_has_no_head(tmp_path):
@@ -781,8 +813,6 @@ def until_nine(story: Story) -> Story:
 
 
 def test_a_wounded_segment_without_any_log_bucket_ends_the_tree(tmp_path):
-    from affidavit.audit.verify.buckets import Buckets
-
     story = Story()
     files = story.write()
     name = f"evidence/{story.front.segs[1].name}"
@@ -794,3 +824,84 @@ def test_a_wounded_segment_without_any_log_bucket_ends_the_tree(tmp_path):
 
     assert failed(report) == {"segments"}
     assert "log position 7" in explain(report)
+
+
+# A gateway that goes on while somebody verifies
+
+
+class GrowingBucket(Bucket):
+    """A bucket into which files come just before one of its folders is listed."""
+
+    def __init__(self, label, folder, listing, come) -> None:
+        super().__init__(label, folder)
+        object.__setattr__(self, "listing", listing)
+        object.__setattr__(self, "come", come)
+
+    def names(self, folder=""):
+        if folder == self.listing:
+            self.come()
+        return super().names(folder)
+
+
+@pytest.mark.parametrize("listing", ["evidence/commit/", "evidence/checkpoint/", "evidence/segment", "log/"])
+def test_commits_that_are_made_while_it_is_verified_are_no_failure(tmp_path, listing):
+    """evidence-format.md section 9: honest states never fail, and a log that grows is one."""
+    story = Story()
+    files = story.write()
+    *_, size = sorted(name for name in files if name.startswith("evidence/checkpoint/"))[:-1]
+    old = int(size.rpartition("/")[2])
+    later = {name: data for name, data in files.items() if _is_later(name, old)}
+    now = {name: data for name, data in files.items() if name not in later} | {"log/checkpoint": files[size]}
+    folder = write_folder(now, tmp_path)
+    bucket, _, inner = listing.partition("/")
+    if inner == "segment":
+        inner += f"/{story.front.id}/"
+    growing = GrowingBucket(bucket, f"{folder}/{bucket}", inner, lambda: write_folder(later, tmp_path))
+    plain = Buckets.of(f"{folder}/evidence", [f"{folder}/bodies"], {}, f"{folder}/log")
+
+    report = verify_folder(folder, buckets=replace(plain, **{bucket: growing}))
+
+    assert all((folder / name).exists() for name in later), "they came"
+    holds(report)
+    assert report.head.size == old
+
+
+def _is_later(name: str, size: int) -> bool:
+    bucket, _, rest = name.partition("/")
+    if rest.startswith(("commit/", "checkpoint/")):
+        position = int(rest.partition("/")[2].partition(".")[0])
+        return position > size or (position == size and rest.startswith("commit/"))
+    return bucket == "log" and rest != "checkpoint" and parse_path(rest).min_size > size
+
+
+# What cannot be read
+
+
+def test_a_writer_whose_last_segment_cannot_be_read_is_not_judged_by_what_it_may_have_said(tmp_path):
+    """evidence-format.md section 9: 3 where nothing is proved false; the segment holds the `writer:closed`."""
+    story = Story()
+    folder = write_folder(story.write(), tmp_path)
+    ends = [writer.segs[-1] for writer in story.plan.writers if writer.segs[-1].recs[-1].kind == "writer:closed"]
+    assert ends
+    for seg in ends:
+        path = folder / "evidence" / seg.name
+        path.unlink()
+        path.symlink_to(path)
+
+    report = verify_folder(folder, minutes=story.as_of)
+
+    assert failed(report) == set(), explain(report)
+    assert report.status == UNREADABLE
+
+
+def test_segments_that_cannot_be_read_at_all_prove_nothing_false(tmp_path):
+    """evidence-format.md section 9: 3 nothing is proved false but something could not be read."""
+    story = Story()
+    folder = write_folder(story.write(), tmp_path)
+    shutil.rmtree(folder / "evidence/segment")
+    (folder / "evidence/segment").symlink_to(folder / "evidence/segment")
+
+    report = verify_folder(folder, minutes=story.as_of)
+
+    assert failed(report) == set(), explain(report)
+    assert report.status == UNREADABLE

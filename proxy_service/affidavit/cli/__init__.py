@@ -1,8 +1,13 @@
-"""The command line: one file a command."""
+"""The command line: one file a command.
+
+Exit statuses that all commands have in common: 2 for a wrong command, 3 where the answer could not be written, 130 and
+141 where Ctrl-C or a reader that had enough ended it.
+"""
 
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 from importlib import import_module
@@ -15,10 +20,15 @@ from affidavit.errors import AffidavitError, Misconfigured
 
 _COMMANDS = ("serve", "verify", "show", "tail", "check", "definitions")
 _INTERRUPTED, _BROKEN_PIPE = 130, 141  # 128 + SIGINT, 128 + SIGPIPE, as shells have it
+_UNWRITTEN = 3  # never 1: that would say of a sound log that it is proved false
+_OUTPUT_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF})
 
 
 def main() -> int:
     """Run one command; return its exit status."""
+    if sys.stdout is None:  # `>&-`
+        _complain("there is no standard output to write to")
+        return _UNWRITTEN
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a terminal may not know all letters
     try:
         arguments = _parser().parse_args()
@@ -30,10 +40,26 @@ def main() -> int:
     except KeyboardInterrupt:
         return _INTERRUPTED
     except BrokenPipeError:
-        # Whoever read has enough; the interpreter's own last flush must not complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_output()  # whoever read has enough
         return _BROKEN_PIPE
+    except SystemExit as end:
+        # Rich makes status 1 of a broken pipe (`Console.on_broken_pipe`).
+        if isinstance(end.__context__, BrokenPipeError):
+            _give_up_output()
+            return _BROKEN_PIPE
+        raise
+    except OSError as error:
+        if error.errno not in _OUTPUT_ERRORS or error.filename is not None:
+            raise
+        _give_up_output()
+        _complain(f"the answer could not be written: {error.strerror}")
+        return _UNWRITTEN
     return status
+
+
+def _give_up_output() -> None:
+    # The interpreter's own last flush must not complain, nor change the exit status.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import difflib
 import json
+import sqlite3
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.syntax import Syntax
 from rich.text import Text
 
 from affidavit.adapters.embedded.state import SeenDefinition, State
@@ -26,6 +26,7 @@ refused with the code definition_changed until somebody has read what changed an
     affidavit definitions DIR --accept warehouse/sql.query
 
 The running gateway takes an accepted definition at once."""
+_COLOURS = {"+": "green", "-": "red", "@": "cyan"}  # of a line of a diff, by how it begins
 
 
 def add_parser(subparsers: Any) -> None:
@@ -47,6 +48,13 @@ def run(arguments: argparse.Namespace) -> int:
     path: Path = arguments.data / "state.sqlite"
     if not path.is_file():
         raise Misconfigured(f"{path} is not there: DIR is the folder that `affidavit serve --data DIR` was given")
+    try:
+        return _answer(path, arguments)
+    except sqlite3.DatabaseError as error:
+        raise Misconfigured(f"{path} cannot be read: {error}") from error
+
+
+def _answer(path: Path, arguments: argparse.Namespace) -> int:
     state = State(path, system_clock)
     try:
         if arguments.accept is not None:
@@ -63,12 +71,12 @@ def _accept(state: State, name: str) -> int:
         raise Misconfigured(f"no upstream has shown a tool {name!r}; `affidavit definitions DIR` lists all")
     newest = shown[-1]
     state.accept(upstream, target, newest.digest)
-    Console().print(Text(f"{name}: the definition {newest.digest[:16]} of {newest.seen} stands now"))
+    _console().print(Text(f"{name}: the definition {newest.digest[:16]} of {newest.seen} stands now"))
     return 0
 
 
 def _list(definitions: Sequence[SeenDefinition], *, as_json: bool) -> int:
-    console = Console()
+    console = _console()
     changed = 0
     for (upstream, target), group in groupby(definitions, key=lambda one: (one.upstream, one.target)):
         shown = list(group)
@@ -80,6 +88,10 @@ def _list(definitions: Sequence[SeenDefinition], *, as_json: bool) -> int:
         else:
             _show(console, f"{upstream}/{target}", standing, newest)
     return 1 if changed else 0
+
+
+def _console() -> Console:
+    return Console(soft_wrap=True, highlight=False)  # a line that is broken cannot be searched for, nor pasted
 
 
 def _form(upstream: str, target: str, standing: SeenDefinition, newest: SeenDefinition) -> dict[str, Any]:
@@ -98,7 +110,8 @@ def _show(console: Console, name: str, standing: SeenDefinition, newest: SeenDef
         console.print(Text.assemble(("stands   ", "green"), f"{name}  {standing.digest[:16]}  since {standing.seen}"))
         return
     console.print(Text.assemble(("CHANGED  ", "bold red"), f"{name}  {newest.digest[:16]}  seen {newest.seen}"))
-    console.print(Syntax("\n".join(_diff(standing, newest)), "diff", background_color="default"))
+    for line in _diff(standing, newest):
+        console.print(Text(line, _COLOURS.get(line[:1], "")))
     console.print(Text(f"         accept it with --accept {name}"))
 
 

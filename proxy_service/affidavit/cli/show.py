@@ -6,7 +6,7 @@ import argparse
 import re
 import shlex
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -61,7 +61,7 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("data", type=Path, metavar="DIR", help="the data folder, or a copy of it")
     parser.add_argument("which", nargs="?", metavar="WHICH", help="a record, a call or a session")
-    parser.add_argument("--last", type=_positive, metavar="N", help="only the last N calls")
+    parser.add_argument("--last", type=number(1), metavar="N", help="only the last N calls")
     parser.add_argument("--since", metavar="WHEN", help="only what is newer: 2026-11-25T03:50, or 10m, 2h, 3d ago")
     parser.add_argument("--full", action="store_true", help="fold nothing, however long it is")
     parser.add_argument("--all", action="store_true", help="housekeeping, too: signs of life, commits")
@@ -73,6 +73,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Show; return 1 where something that is there could not be shown."""
     reader = Reader(open_buckets(arguments.data))
     which: str | None = arguments.which
+    if which is not None and finding.CALL_ID.fullmatch(which.lower()):
+        which = which.lower()  # other programs write a UUID in capitals
     if which is not None and (finding.RECORD_ID.fullmatch(which) or finding.CALL_ID.fullmatch(which)):
         return _show_call(reader, which, arguments)
     session = None if which is None else _session(reader, which)
@@ -215,8 +217,12 @@ def _since(text: str, now: Micros) -> Micros:
     return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * SECOND)
 
 
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError(text)
-    return number
+def number(least: int) -> Callable[[str], int]:
+    """Return what reads an option that is a number, and not less than that."""
+
+    def read(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"{text!r} is no number from {least} on")
+        return int(text)
+
+    return read

@@ -18,7 +18,7 @@ from affidavit.audit.timeline.recent import last_calls
 from affidavit.audit.timeline.weave import Weaver
 from affidavit.cli.folder import open_buckets
 from affidavit.cli.rendering.page import Page
-from affidavit.cli.show import KEPT, printer, write_json
+from affidavit.cli.show import KEPT, number, printer, write_json
 from affidavit.clock import SECOND, Clock, Micros, system_clock
 
 EVERY = 0.3  # seconds between looks at the folder
@@ -34,7 +34,9 @@ def add_parser(subparsers: Any) -> None:
         description="Show the last calls, then everything as it is recorded, until Ctrl-C. See `affidavit show`.",
     )
     parser.add_argument("data", type=Path, metavar="DIR", help="the data folder")
-    parser.add_argument("--last", type=int, default=10, metavar="N", help="begin N calls back (default: %(default)s)")
+    parser.add_argument(
+        "--last", type=number(0), default=10, metavar="N", help="begin N calls back (default: %(default)s)"
+    )
     parser.add_argument("--full", action="store_true", help="fold nothing, however long it is")
     parser.add_argument("--all", action="store_true", help="housekeeping, too: signs of life, commits")
     parser.add_argument("--json", action="store_true", help="one JSON object a line, with nothing left out")

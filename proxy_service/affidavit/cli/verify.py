@@ -55,7 +55,7 @@ what is checked
 exit status
   0  all of it holds          2  the command is wrong; nothing was checked
   1  something is proved false, missing or forged
-  3  nothing is proved false, but something could not be read
+  3  nothing is proved false, but something could not be read, or the answer could not be written
 
 examples
   affidavit verify ./data
@@ -238,7 +238,7 @@ def _as_of(text: str | None, now: Micros) -> Micros | Literal["commit"]:
     except ValueError as error:
         raise Misconfigured(f"--as-of {text}: not a time like 2026-11-22T12:25:57Z, nor `commit`") from error
     if at.tzinfo is None:
-        raise Misconfigured(f"--as-of {text}: say the zone, for instance {text}Z")
+        raise Misconfigured(f"--as-of {text}: say the zone, for instance {at.isoformat()}Z")
     seconds = int(at.replace(microsecond=0).timestamp())
     return seconds * SECOND + at.microsecond
 

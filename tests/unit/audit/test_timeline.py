@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from affidavit.audit.timeline import finding, weave
 from affidavit.audit.timeline.entries import CallEntry
-from affidavit.audit.timeline.items import Damage
+from affidavit.audit.timeline.items import Damage, Recorded
 from affidavit.audit.timeline.reader import Reader, merged
 from affidavit.audit.timeline.weave import Weaver
 from affidavit.audit.verify.buckets import Bucket, Buckets
@@ -232,3 +232,44 @@ def test_a_call_of_a_session_keeps_what_is_said_after_its_end(tmp_path):
     entries = list(read(Reader(buckets_of(ledger)), weaver))
 
     assert [getattr(entry, "call", None) or entry.record["call"] for entry in entries] == [call, call]
+
+
+class HastyBucket(Bucket):
+    """A bucket whose first listing of a folder leaves out names, as readdir may while the folder grows."""
+
+    def __init__(self, label, folder, left_out) -> None:
+        super().__init__(label, folder)
+        object.__setattr__(self, "left_out", left_out)
+
+    def members(self, folder):
+        left_out = self.left_out.pop(folder, ())
+        return (one for one in super().members(folder) if one[0] not in left_out)
+
+
+@pytest.mark.parametrize("news", [True, False])
+def test_what_a_listing_left_out_while_a_folder_grew_is_no_hole(tmp_path, news):
+    """POSIX readdir: of what is added while a folder is listed, the later may be given and the earlier not."""
+    ledger = Ledger(tmp_path)
+    gateway = ledger.gateway()
+    for _ in range(6):
+        gateway.call()
+        gateway.flush()
+        ledger.settle()
+    folders = {f"segment/{gateway.id}/": slice(1, 4), "commit/": slice(2, 4)}
+    left_out = {
+        folder: {path.name for path in sorted((tmp_path / "evidence" / folder).iterdir())[which]}
+        for folder, which in folders.items()
+    }
+    buckets = Buckets(
+        evidence=HastyBucket("evidence", str(tmp_path / "evidence"), left_out),
+        bodies=buckets_of(ledger).bodies,
+        log=None,
+    )
+    whole = [item.id for item in Reader(buckets_of(ledger)).since()]
+
+    reader = Reader(buckets)
+    items = list(reader.news() if news else reader.since())
+
+    assert not left_out, "both were asked for"
+    assert [item.id for item in items if isinstance(item, Recorded)] == whole
+    assert len(items) == len(whole)

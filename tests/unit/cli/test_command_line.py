@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 import affidavit
+from affidavit.adapters.embedded.state import SeenDefinition, State
 from affidavit.cli import main
+from affidavit.clock import system_clock
 from fakes.ledger import Ledger
 
 AFFIDAVIT = Path(sys.executable).with_name("affidavit")
@@ -108,3 +110,61 @@ def test_an_auditors_command_loads_no_server(command):
     loaded = set(done.stdout.splitlines()[-1].split())
     assert f"affidavit.cli.{command}" in loaded
     assert loaded.isdisjoint({"aiohttp", "uvicorn", "uvloop", "starlette", "cel_expr_python", "affidavit.gateway"})
+
+
+def shell(command: str) -> tuple[int, str]:
+    """Run a line of a shell; return the status of `affidavit` in it, and what it said to people."""
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60, check=False)
+    return int(done.stdout.splitlines()[-1]), done.stderr
+
+
+@pytest.mark.parametrize("command", ["verify", "show"])
+def test_a_full_disk_behind_the_output_proves_nothing_false(data, command):
+    """evidence-format section 9: 1 says that something is proved false; a full disk does not."""
+    status, said = shell(f"{AFFIDAVIT} {command} {data} > /dev/full; echo $?")
+
+    assert (status, said) == (3, "affidavit: the answer could not be written: No space left on device\n")
+
+
+@pytest.mark.parametrize("command", ["verify", "show"])
+def test_a_closed_output_proves_nothing_false(data, command):
+    status, said = shell(f"{AFFIDAVIT} {command} {data} >&-; echo $?")
+
+    assert (status, said) == (3, "affidavit: there is no standard output to write to\n")
+
+
+@pytest.mark.parametrize("command", ["verify", "verify --json", "show"])
+def test_a_reader_that_reads_nothing_is_no_finding(data, command):
+    status, said = shell(f"{AFFIDAVIT} {command} {data} | true; echo ${{PIPESTATUS[0]}}")
+
+    assert (status, said) == (141, "")
+
+
+def test_definitions_in_a_damaged_file_are_a_sentence(monkeypatch, capfd, tmp_path):
+    (tmp_path / "state.sqlite").write_bytes(b"junk " * 1000)
+
+    assert run(monkeypatch, "definitions", tmp_path) == 2
+    assert capfd.readouterr().err.count("\n") == 1
+
+
+def test_definitions_are_not_broken_into_lines_in_a_pipe(monkeypatch, capfd, tmp_path):
+    state = State(tmp_path / "state.sqlite", system_clock)
+    state.close()
+    seen = [
+        SeenDefinition("up", "tool" * 30, digest * 64, canonical, "2026-11-26", stands)
+        for digest, canonical, stands in (
+            ("a", b'{"description":"old"}', True),
+            ("b", b'{"description":"%s"}' % (b"word " * 40), False),
+        )
+    ]
+    monkeypatch.setattr(State, "definitions", lambda _: seen)
+
+    assert run(monkeypatch, "definitions", tmp_path) == 1
+    out = capfd.readouterr().out
+    assert any(line.endswith(('word "', 'word "')) and line.startswith("+") for line in out.splitlines()), out
+
+
+@pytest.mark.parametrize(("command", "value"), [("show", "0"), ("tail", "-1"), ("tail", "x")])
+def test_a_wrong_number_of_calls_is_told_as_what_it_is(monkeypatch, capfd, data, command, value):
+    assert run(monkeypatch, command, data, f"--last={value}") == 2
+    assert f"'{value}' is no number from" in capfd.readouterr().err

@@ -181,6 +181,7 @@ def test_a_copy_without_its_evidence_is_not_a_wrong_command(folder):
         (["{folder}", "--key", "{folder}"], "--key {folder}: this is no plain file"),
         (["{folder}", "--as-of", "yesterday"], "not a time like 2026-11-22T12:25:57Z, nor `commit`"),
         (["{folder}", "--as-of", "2026-11-22T12:25:57"], "say the zone, for instance 2026-11-22T12:25:57Z"),
+        (["{folder}", "--as-of", "2026-11-26"], "say the zone, for instance 2026-11-26T00:00:00Z"),
         (["{folder}", "--known", "{tmp}/nowhere"], "--known {tmp}/nowhere: there is no such file"),
         (["{folder}", "--known", "{folder}"], "this is no plain file"),
         (["{folder}", "--expect", "{tmp}/nowhere"], "--expect {tmp}/nowhere: there is no such file"),

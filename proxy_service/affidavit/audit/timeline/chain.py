@@ -113,7 +113,18 @@ class Chain:
     def _read_all(self, keys: list[int], *, begins: bool) -> Iterator[Item]:
         if not begins and self._done < 0:
             self._expected = None
-        for key in keys:
+        at, looked_again = 0, False
+        while at < len(keys):
+            key = keys[at]
+            if not looked_again and self._expected is not None and self._expected < key >> _H16_BITS:
+                # While a folder grows, a listing may give what came last and not what came just before it (POSIX
+                # readdir). What is there now, and is older than what was listed, was there when this listing begins.
+                looked_again = True
+                again, damage = self._list()
+                yield from damage
+                keys, at = [one for one in again if self._done < one <= keys[-1]] or keys[at:], 0
+                continue
+            at += 1
             if self._registration is None and (problem := self._register()) is not None:
                 self._done = keys[-1]
                 what = f"{problem}; nobody can tell who wrote its {len(keys)} segments, so they are not shown"

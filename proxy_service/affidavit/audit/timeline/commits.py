@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from affidavit.audit.commit import LOG_WRITER, Commit, parse_commit
@@ -53,8 +53,17 @@ class Commits:
 
     def list(self) -> None:
         """Look what commits there are."""
+        starts = self._listed()
+        if starts and starts[-1] >= self._next:
+            # While a folder grows, a listing may give what came last and not what came just before it (POSIX readdir).
+            # Whatever is older than the last of this listing is in another one that begins now.
+            newest = starts[-1]
+            starts = [start for start in self._listed() if start <= newest]
+        self._starts = array("Q", starts)
+
+    def _listed(self) -> Sequence[int]:
         starts = [_start(name) for name, _ in self._evidence.members(_FOLDER)]
-        self._starts = array("Q", sorted(start for start in starts if start is not None))
+        return sorted(start for start in starts if start is not None)
 
     def __len__(self) -> int:
         return len(self._starts)

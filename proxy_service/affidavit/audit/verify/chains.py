@@ -263,6 +263,10 @@ class Chains:
         for writer, chain in self.living.items():
             yield writer, chain.next_seq, chain.last
 
+    def stop_expecting(self, writer: str) -> None:
+        """Take note that a commit lists a writer no more: its last segment, which was not read, may have closed it."""
+        del self.living[writer]
+
     def finish(self, as_of: Micros, heard: dict[str, tuple[Micros, Micros]]) -> bool:
         """Judge what time alone settles.
 

@@ -133,9 +133,17 @@ class CommitChecks:
     def _check_writers(self, stored: StoredCommit) -> None:
         said = {writer: (place.next_seq, place.last) for writer, place in stored.commit.writers.items()}
         true = {LOG_WRITER: (self.statements.next_seq, self.statements.last)}
+        unheard: list[str] = []
         for writer, next_seq, last in self.chains.expected_writers():
-            # Of a segment that cannot be read nobody knows the last hash; it is not held against the commit too.
-            true[writer] = next_seq, last if last is not None else said.get(writer, (0, ""))[1]
+            if last is not None:
+                true[writer] = next_seq, last
+            elif writer in said:
+                # Of a segment that cannot be read nobody knows the last hash; it is not held against the commit too.
+                true[writer] = next_seq, said[writer][1]
+            else:
+                unheard.append(writer)
+        for writer in unheard:
+            self.chains.stop_expecting(writer)
         if said == true:
             return
         for writer in sorted(said.keys() | true.keys()):

@@ -78,13 +78,18 @@ class Contents:
         object_ = bucket.object(name)
         try:
             stored = bucket.read(name)
-            if stored is None:
-                self._miss(retention_class, name, expected)
-                return
-            self.present.append(retention_class)
-            unpacked = _unpack(stored, sha256)
         except Unavailable as error:
             self.unread.append(("bodies", object_, str(error)))
+            return
+        except Malformed as error:  # a folder, a pipe, or longer than any object: there are no bytes to look into
+            self._fail(object_, expected[0], f"the bodies object of hash {sha256}", str(error))
+            return
+        if stored is None:
+            self._miss(retention_class, name, expected)
+            return
+        self.present.append(retention_class)
+        try:
+            unpacked = _unpack(stored, sha256)
         except Malformed as error:
             self._fail(object_, first_wrong(stored, expected), f"the bodies object of hash {sha256}", str(error))
         else:

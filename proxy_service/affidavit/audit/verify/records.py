@@ -54,10 +54,11 @@ class RecordReader:
             # A duplicate key, another spelling, white space, a wrong order: all of them print differently.
             if orjson.dumps(record, option=_CANONICAL) != line:
                 raise Malformed("not canonical JSON", code="not_canonical")
-        except (orjson.JSONDecodeError, orjson.JSONEncodeError) as error:
-            if "53-bit" in str(error):
-                raise Malformed("an integer beyond 2^53-1 stands in it", code="not_canonical") from error
+        except orjson.JSONDecodeError as error:
             raise Malformed("not JSON that a record may have", code="not_json") from error
+        except orjson.JSONEncodeError as error:  # it was read, and cannot be printed: nothing else is not printable
+            why = "an integer beyond 2^53-1 stands in it, or it is nested too deep"
+            raise Malformed(why, code="not_canonical") from error
         if type(record) is not dict:
             raise Malformed("not a JSON object", code="not_an_object")
         references: list[Reference] = []

@@ -29,14 +29,14 @@ class Followed:
         commits: How many there are.
         kept: How many kept checkpoints were met.
         size: Where the last commit ends.
-        landed: Where it ends by now, if commits were added meanwhile.
+        landed: Gives where it ends by now, if commits were added meanwhile.
         starts: Gives where every commit begins, and the end of the last, by reading them once more.
     """
 
     commits: int
     kept: int
     size: int
-    landed: int
+    landed: Callable[[], int]
     starts: Callable[[], Iterator[int]]
 
 
@@ -190,4 +190,9 @@ class Strays:
 
     def _is_derived(self, tile: TileName) -> bool:
         # A tile beyond the tree may have been written while this ran, for commits that were made meanwhile.
-        return self.tree.ends_at is not None or tile.min_size <= self.followed.landed
+        # It was listed before this is asked, and its commit was there before it was.
+        return (
+            self.tree.ends_at is not None
+            or tile.min_size <= self.followed.size
+            or tile.min_size <= self.followed.landed()
+        )

@@ -22,7 +22,7 @@ from affidavit.audit.verify.buckets import Buckets
 from affidavit.audit.verify.chains import At, Chains
 from affidavit.audit.verify.checkpoints import Checkpoints, Known
 from affidavit.audit.verify.commits import CommitChecks, CommitReader, StoredCommit
-from affidavit.audit.verify.facts import ABSENT, ALTERED, WHOLE, AbsentBodies, SegmentFacts
+from affidavit.audit.verify.facts import ABSENT, ALTERED, UNREADABLE, WHOLE, AbsentBodies, SegmentFacts
 from affidavit.audit.verify.notes import LogKeys
 from affidavit.audit.verify.pool import Inline, Pool, Processes
 from affidavit.audit.verify.registrations import Registered, Registrations
@@ -100,6 +100,7 @@ class _Verification:
     disposed: int = 0
     masks_unchecked: int = 0
     later: int = 0
+    unreadable: bool = False
     tasks: Tasks = field(init=False)
     walk: Walk = field(init=False)
     tree: Tree = field(init=False)
@@ -209,6 +210,7 @@ class _Verification:
             findings.unread(*unread)
         if facts.state in (ABSENT, ALTERED):
             self._fail_segment(named, facts)
+        self.unreadable = self.unreadable or facts.state == UNREADABLE
         self.chains.take(named, facts, at)
         if facts.state == WHOLE:
             self.tree.add(facts.leaves)
@@ -258,12 +260,11 @@ class _Verification:
     def _finish(self, as_of: Micros) -> None:
         for index, width in self.tree.finish():
             self.tree.check_bundles(index, self.tasks.do((BUNDLE, index, width)))
-        landed = self.walk.landed()
-        truncated = not self.reader.broken and self._find_break(landed)
-        waits = True  # where the log cannot be followed to its end, a step may be there
+        truncated = not self.reader.broken and self._find_break()
+        waits = True  # where the log cannot be followed to its end, or a segment not be read, a step may be there
         if not (self.reader.broken or truncated):
-            waiting = self._look_around(as_of, landed)
-            waits = self.chains.finish(as_of, waiting.heard) or waiting.behind_a_hole
+            waiting = self._look_around(as_of)
+            waits = self.chains.finish(as_of, waiting.heard) or waiting.behind_a_hole or self.unreadable
         else:
             for check in ("tree", "uncommitted", "strays"):
                 self.findings.unread(check, None, f"the commits cannot be followed beyond {self.walk.end} records")
@@ -273,10 +274,10 @@ class _Verification:
         self.checkpoints.finish(as_of, self.walk.end, broken=self.reader.broken)
         self._add_notes(as_of)
 
-    def _find_break(self, landed: int) -> bool:
+    def _find_break(self) -> bool:
         """Tell whether the log went on beyond the last commit that is there, and say so if it did."""
         try:
-            commit, signed = self.walk.beyond(landed)
+            landed, commit, signed = self.walk.beyond()
         except Unavailable as error:
             self.findings.unread("commits", "evidence/commit/", str(error))
             return True
@@ -292,14 +293,14 @@ class _Verification:
         self.findings.fail("commits", f"evidence/{commit_name(landed)}", None, expected, found)
         return True
 
-    def _look_around(self, as_of: Micros, landed: int) -> Waiting:
+    def _look_around(self, as_of: Micros) -> Waiting:
         """Look at what no commit names."""
         buckets, walk = self.request.buckets, self.walk
         followed = Followed(
             commits=self.findings.results["commits"].checked,
             kept=self.checkpoints.kept,
             size=walk.end,
-            landed=landed,
+            landed=walk.landed,
             starts=walk.starts,
         )
         strays = Strays(self.findings, buckets, self.chains, self.tree, followed, walk.bodies_of)

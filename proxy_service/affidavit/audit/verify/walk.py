@@ -34,6 +34,7 @@ class Walk:
 
     evidence: Bucket
     end: int = 0
+    _landed: int = 0
     _located: int = 0
 
     def commits(self, end: int | None = None) -> Iterator[Commit]:
@@ -51,21 +52,33 @@ class Walk:
         yield end
 
     def landed(self) -> int:
-        """Return where the commits end by now, which is later than `end` if some were added meanwhile."""
-        reader = CommitReader(self.evidence, Findings(), next=self.end)
+        """Return where the commits end by now, which is later than `end` if some were added meanwhile.
+
+        Whoever lists something and holds it against this must list first and ask then: a running gateway may have
+        added, between the two, what is then not accounted for.
+        """
+        reader = CommitReader(self.evidence, Findings(), next=max(self.end, self._landed))
         while reader.read() is not None:
             pass
+        self._landed = reader.next
         return reader.next
 
-    def beyond(self, end: int) -> tuple[int | None, int | None]:
-        """Return where the first commit begins that lies beyond a position, and the first size that is signed there.
+    def beyond(self) -> tuple[int, int | None, int | None]:
+        """Return where the commits end, where the first one begins that lies beyond, and the first size signed there.
 
         Raises:
             Unavailable: A folder cannot be listed.
         """
-        starts = (at for at in positions(self.evidence, "commit/", COMMIT_NAME) if at > end)
-        sizes = (at for at in positions(self.evidence, "checkpoint/", CHECKPOINT_NAME) if at > end)
-        return min(starts, default=None), min(sizes, default=None)
+        newest = max(positions(self.evidence, "commit/", COMMIT_NAME), default=0)
+        largest = max(positions(self.evidence, "checkpoint/", CHECKPOINT_NAME), default=0)
+        end = self.landed()  # after the listings, see there
+        starts = (at for at in positions(self.evidence, "commit/", COMMIT_NAME) if end < at <= newest)
+        sizes = (at for at in positions(self.evidence, "checkpoint/", CHECKPOINT_NAME) if end < at <= largest)
+        return (
+            end,
+            min(starts, default=None) if newest > end else None,
+            min(sizes, default=None) if largest > end else None,
+        )
 
     def segments_of(self, writers: frozenset[str]) -> dict[str, list[NamedSegment]]:
         """Return the committed segments of some writers."""

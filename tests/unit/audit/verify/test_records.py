@@ -123,3 +123,26 @@ def test_a_record_without_its_form_is_told(changed):
 
     assert RecordReader().has_form(whole)
     assert not RecordReader().has_form({**whole, **changed})
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        (b'{"a":9007199254740992}', "not_canonical"),
+        (b'{"a":-9007199254740992}', "not_canonical"),
+        (b'{"a":18446744073709551616}', "not_canonical"),
+        (b'{"a":1.5}', "not_canonical"),
+        (b'{"a": 1}', "not_canonical"),
+        (b'{"a":1,"a":1}', "not_canonical"),
+        (b'{"a":1', "not_json"),
+        (b'{"a":"\xff"}', "not_json"),
+        (b'{"A":1}', "not_canonical"),
+        (b"[]", "not_an_object"),
+    ],
+)
+def test_what_is_wrong_with_a_line_is_told_apart(line, code):
+    """evidence-format section 1: JSON that is not canonical is something else than no JSON."""
+    with pytest.raises(Malformed) as wrong:
+        RecordReader().read(line)
+
+    assert wrong.value.code == code
