@@ -184,11 +184,11 @@ def _take(chain: Chain, commit: dict[str, Any], first: int, lines: list[bytes], 
         assert set(seqs) <= chain.holes, "never two records at one place"
     else:
         assert set(range(chain.next_seq, first)) <= chain.holes, "no hole is passed over unstated"
-        assert not chain.closed, "nothing follows writer:closed"
     chain.holes -= set(seqs)
     for seq, line in zip(seqs, lines, strict=True):
         record = json.loads(line)
         assert record["seq"] == seq
+        assert fills or not chain.closed, "nothing follows writer:closed"
         chain.hashes[seq], chain.prevs[seq] = hashlib.sha256(line).hexdigest(), record["prev"]
         assert _time(record["time"]) <= _time(commit["time"]) + timedelta(minutes=1)
         if record["kind"] == "writer:closed":

@@ -30,6 +30,8 @@ class ScriptedUpstream:
         witness: Called when a request has arrived and before it is answered; what it returns is kept on the request.
         speaks: The eras it serves; a request of another is refused as a server of that era would.
         streams: Whether it has legacy GET streams, which the test then holds.
+        drops: An HTTP method; it reads such a request and closes the connection.
+        holds: A method whose requests the test answers itself.
     """
 
     def __init__(self, *tools: str) -> None:
@@ -38,6 +40,8 @@ class ScriptedUpstream:
         self.witness: Callable[[Received], Any] | None = None
         self.speaks = {"legacy", "modern"}
         self.streams = False
+        self.drops: str | None = None
+        self.holds: str | None = None
         self._scripts: queue.SimpleQueue[Script] = queue.SimpleQueue()
         self._held: queue.SimpleQueue[Exchange] = queue.SimpleQueue()
         self._listening = socket.create_server(("127.0.0.1", 0))
@@ -64,7 +68,7 @@ class ScriptedUpstream:
         self._scripts.put(script)
 
     def held(self) -> Exchange:
-        """Wait for a request that the test answers itself: a call of the tool `held`, or a legacy GET stream."""
+        """Wait for a request that the test answers itself: of `held`, a legacy GET stream, or what `holds` names."""
         return self._held.get(timeout=WAIT_S)
 
     def calls(self, method: str = "tools/call") -> list[Received]:
@@ -104,9 +108,11 @@ class ScriptedUpstream:
 
     def _answer(self, exchange: Exchange) -> None:
         request = exchange.request
-        if request.method == "tools/call" and not self._scripts.empty():
+        if request.http_method == self.drops:
+            exchange.drop()
+        elif request.method == "tools/call" and not self._scripts.empty():
             self._scripts.get()(exchange)
-        elif request.tool == "held" or (request.http_method == "GET" and self.streams):
+        elif request.tool == "held" or request.method == self.holds or (request.http_method == "GET" and self.streams):
             self._held.put(exchange)
         else:
             self._be_honest(exchange)

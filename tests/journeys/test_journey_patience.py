@@ -17,6 +17,7 @@ from types import SimpleNamespace
 import pytest
 import uvicorn
 
+from affidavit.evidence import recorder
 from affidavit.evidence.ports import Bus, EvidenceObject
 from affidavit.policy.document import load
 from affidavit.serve import app
@@ -47,7 +48,7 @@ class Gate:
     def publish(self, objects: Sequence[EvidenceObject]) -> None:
         if not self._open.is_set():
             self.waits.set()
-            self._open.wait(WAIT_S)
+            self._open.wait(2 * WAIT_S)
             self.waits.clear()
         self._bus.publish(objects)
 
@@ -85,6 +86,11 @@ class InThisProcess(threading.Thread):
         self._server.should_exit = True
         self.join(20)
 
+    def calls(self) -> int:
+        """Return how many requests are being served."""
+        assert self._server is not None
+        return len(self._server.server_state.tasks)
+
     async def _serve(self) -> None:
         path = self._house.configuration
         configuration = load(path, path.read_bytes())
@@ -121,6 +127,7 @@ def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(app, "KEEP_ALIVE", 0.05)
     monkeypatch.setattr(app, "PATIENCE", 0.2)
     monkeypatch.setattr(app, "MAX_HELD", 1_000_000)
+    monkeypatch.setattr(recorder, "DEADLINE", 2 * WAIT_S)  # a gate that is shut for long is no outage here
 
 
 @pytest.fixture
@@ -131,7 +138,7 @@ def impatient(patience: None, upstream, tmp_path) -> Iterator[House]:
     running.start()
     assert running.serves.wait(20)
     house.running = SimpleNamespace(  # type: ignore[assignment] # no process
-        authority=f"127.0.0.1:{running.port}", gate=running.gate
+        authority=f"127.0.0.1:{running.port}", gate=running.gate, calls=running.calls
     )
     house.await_listings("warehouse", "hasty", "asking")
     yield house
@@ -245,11 +252,13 @@ def test_a_call_that_is_cancelled_while_its_record_is_on_its_way_is_not_sent(imp
 def test_an_answer_that_comes_after_its_client_is_gone_is_on_record(impatient, upstream):
     client = impatient.client("late")
 
-    with client.begin(client.calling("held")):
+    with client.begin(client.calling("held")) as begun:
         exchange = upstream.held()
         with impatient.gateway.gate.closed():
             exchange.says("done")
             assert impatient.gateway.gate.waits.wait(WAIT_S)
+            begun.drop()
+            impatient.evidence.wait_until(lambda: impatient.gateway.calls() == 0)  # it was cancelled
 
     call = impatient.evidence.wait_for("call:requested", target="held")
     end = impatient.evidence.wait_for("call:answered", call=call["call"])

@@ -129,6 +129,42 @@ def test_a_gateway_that_is_stopped_as_soon_as_it_is_ready_commits_everything(clo
     assert audit_folder(closed_house.data).kinds()[-1] == "writer:closed"
 
 
+def test_a_gateway_that_is_stopped_while_it_lists_tools_says_how_that_ended_before_its_last_word(
+    closed_house, upstream
+):
+    """evidence-format section 5: nothing may follow `writer:closed`, and no call may be open."""
+    upstream.holds = "tools/list"
+    try:
+        with serving(closed_house.configuration, closed_house.data) as closed_house.running:
+            listings = [upstream.held() for _ in ("warehouse", "hasty", "asking")]
+            status = closed_house.gateway.stop()
+    finally:
+        upstream.holds = None
+    for listing in listings:
+        listing.drop()
+
+    assert status == 0, closed_house.gateway.diagnostics()
+    assert audit_folder(closed_house.data).kinds()[-1] == "writer:closed"
+    ends = closed_house.evidence.records("call:answered", outcome="cancelled")
+    assert len(ends) == len(listings)
+
+
+def test_a_folder_whose_state_is_damaged_is_refused_with_what_to_do(closed_house):
+    closed_house.data.mkdir()
+    (closed_house.data / "state.sqlite").write_text("junk", encoding="ascii")
+
+    tried = subprocess.run(
+        [PROGRAM, "serve", "--config", closed_house.configuration, "--data", closed_house.data, "--port", "0"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert tried.returncode == 2
+    assert "bring a copy back" in tried.stderr
+    assert "Traceback" not in tried.stderr
+
+
 def test_sigterm_ends_open_streams_before_the_writers_last_word(closed_house, upstream):
     """evidence-format section 5: nothing may follow `writer:closed`, and no call may be open."""
     upstream.streams = True

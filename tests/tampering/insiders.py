@@ -141,7 +141,7 @@ def a_record_is_a_list(story: Story) -> None:
     story.first.twist_bytes = lambda data: b"[" + data + b"]"
 
 
-@caught("segments", record=record("first"), found="not JSON")
+@caught("segments", record=record("first"), found="nested too deep")
 def a_record_is_not_unicode(story: Story) -> None:
     story.first.twist_bytes = lambda data: data.replace(b"agent/1", b"agent\xff")
 
