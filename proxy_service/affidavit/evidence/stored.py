@@ -1,6 +1,6 @@
-"""Stored bytes: the one gzip member that the format allows, packed and unpacked.
+"""Stored bytes: the one gzip member that the format allows, unpacked; hashes and base64 as JSON carries them.
 
-Compressed bytes are made once, by the writer; everyone stores those bytes, and hashes are over bytes as stored.
+Compressed bytes are made once, by the writer (`packing.py`); everyone stores those, and hashes are over them.
 
 Source: evidence-format section 1, RFC 1952.
 """
@@ -12,24 +12,16 @@ import binascii
 import hashlib
 import zlib
 
-from isal import isal_zlib
-
 from affidavit.errors import Malformed
 
 MAX_UNPACKED = 64 * 1024 * 1024  # bytes; a reader stops there
 _GZIP_WBITS = 31  # zlib's way of asking for a gzip wrapper around a 32 KiB window
 _PLAIN_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00"  # no optional fields, mtime 0
-_FAST = 1  # ISA-L's: a fifth of the time that zlib's level of this number takes, and a tenth fewer bytes
 
 
 def sha256_hex(data: bytes) -> str:
     """Return a hash as JSON and names carry it: 64 lower-case hex digits."""
     return hashlib.sha256(data).hexdigest()
-
-
-def pack(data: bytes) -> bytes:
-    """Return one gzip member around data."""
-    return isal_zlib.compress(data, _FAST, wbits=_GZIP_WBITS)
 
 
 def unpack(stored: bytes) -> bytes:

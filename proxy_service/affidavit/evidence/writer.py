@@ -20,9 +20,10 @@ from affidavit.errors import Malformed
 from affidavit.evidence.body import Body, encode_bodies
 from affidavit.evidence.canonical import encode
 from affidavit.evidence.names import bodies_name, registration_name, segment_name
+from affidavit.evidence.packing import pack
 from affidavit.evidence.ports import EvidenceObject
 from affidavit.evidence.segment import MAX_RECORD_BYTES, sign_segment
-from affidavit.evidence.stored import base64_text, pack, sha256_hex
+from affidavit.evidence.stored import base64_text, sha256_hex
 
 Randomness = Callable[[int], bytes]
 

@@ -64,8 +64,8 @@ class Worker:
         self._sequence()
         return more
 
-    def run(self, stop: threading.Event) -> None:
-        """Take steps until told to stop, then as many as are needed for what is left."""
+    def run(self, stop: threading.Event) -> bool:
+        """Take steps until told to stop, then as many as are needed for what is left; return whether nothing is."""
         wait = EVERY
         while not stop.is_set():
             begun = time.monotonic()
@@ -79,6 +79,7 @@ class Worker:
             more, failed = self._try()
             if failed:
                 time.sleep(RETRY_AT_END)
+        return not (more or failed or self._waiting())
 
     def _try(self) -> tuple[bool, bool]:
         more = failed = False
@@ -115,14 +116,18 @@ class Worker:
         news, self._news = self._news, []
         self._parts.sequencer.run(self._clock(), news)
 
+    def _waiting(self) -> list[Micros]:
+        """Return since when what waits does: to be stored, and to be committed."""
+        return [at for at in (self._undelivered, self._parts.sequencer.oldest_waiting) if at is not None]
+
     def _tell(self) -> None:
-        oldest = [at for at in (self._undelivered, self._parts.sequencer.oldest_waiting) if at is not None]
-        age = self._clock() - min(oldest) if oldest else 0
+        waiting = self._waiting()
+        age = self._clock() - min(waiting) if waiting else 0
         self._report({"error": self.error, "size": self._parts.sequencer.size, "uncommitted_us": max(0, age)})
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run until standard input ends or SIGTERM comes; return the exit status."""
+    """Run until standard input ends or SIGTERM comes; return the exit status, 0 where nothing is left to commit."""
     options = _parser().parse_args(arguments)
     configure_diagnostics()
     stop = threading.Event()
@@ -133,7 +138,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parts = open_worker(options.data, LogSettings.parse(options.log), random=os.urandom)
         parts.folder.scratch.sweep(time.time() - FORGOTTEN)
         threading.Thread(target=_stop_at_end_of_input, args=(stop,), daemon=True).start()
-        Worker(parts, system_clock, _print if options.report else _say_nothing).run(stop)
+        committed = Worker(parts, system_clock, _print if options.report else _say_nothing).run(stop)
     except Misconfigured as error:
         _diagnostics.critical("%s", error)
         return 2
@@ -143,7 +148,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception:  # noqa: BLE001 the top of this process: whoever started it starts it again
         _diagnostics.critical("the worker stops at an error of its own", exc_info=True)
         return 1
-    return 0
+    if not committed:
+        _diagnostics.error("not everything is committed; the next worker goes on from the journal")
+    return 0 if committed else 1
 
 
 def _parser() -> argparse.ArgumentParser:

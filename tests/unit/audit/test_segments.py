@@ -11,9 +11,10 @@ from affidavit.audit.segments import check_segment
 from affidavit.errors import Malformed, VerificationFailed
 from affidavit.evidence.canonical import encode
 from affidavit.evidence.names import segment_name
+from affidavit.evidence.packing import pack
 from affidavit.evidence.registration import parse_registration
 from affidavit.evidence.segment import sign_segment
-from affidavit.evidence.stored import pack, sha256_hex
+from affidavit.evidence.stored import sha256_hex
 from fakes.ledger import Ledger
 
 MINE = Ed25519PrivateKey.from_private_bytes(b"\1" * 32)

@@ -11,7 +11,8 @@ from affidavit.audit.timeline import weave
 from affidavit.cli import main
 from affidavit.clock import MINUTE, SECOND
 from affidavit.evidence.canonical import encode
-from affidavit.evidence.stored import pack, sha256_hex
+from affidavit.evidence.packing import pack
+from affidavit.evidence.stored import sha256_hex
 from fakes.ledger import Ledger, LedgerWriter
 
 

@@ -12,9 +12,10 @@ from affidavit.errors import Malformed, OutcomeUnknown, Unavailable
 from affidavit.evidence.canonical import encode
 from affidavit.evidence.intake import Intake
 from affidavit.evidence.names import bodies_name, segment_name
+from affidavit.evidence.packing import pack
 from affidavit.evidence.ports import EvidenceObject
 from affidavit.evidence.registration import parse_registration
-from affidavit.evidence.stored import pack, sha256_hex, unpack
+from affidavit.evidence.stored import sha256_hex, unpack
 from fakes.ledger import ORIGIN, Ledger
 from fakes.stores import MemoryHead, memory_stores
 

@@ -99,6 +99,19 @@ def test_a_journal_of_a_living_gateway_stays_until_it_is_let_go(house):
     assert house.journal_files() == []
 
 
+def test_who_stops_says_whether_anything_is_left_to_commit(house):
+    """the requirements: `writer:closed` written and committed; exit status 0 says so."""
+    stop = threading.Event()
+    stop.set()
+    a_life(house)
+    worker = house.worker()
+    house.advance(-10 * MINUTE)  # a clock that was set back: what is of the future waits
+    assert worker.run(stop) is False
+
+    house.advance(20 * MINUTE)
+    assert worker.run(stop) is True
+
+
 def test_each_step_tells_how_far_it_is(house):
     told = []
     worker = house.worker(report=told.append)

@@ -45,9 +45,12 @@ class KeyFiles:
         """Return the log's signer, its key made at the first call; `log.vkey` is its public half.
 
         Raises:
-            Misconfigured: The key is no key or can be read by others, or `log.vkey` is of another key or origin.
+            Misconfigured: The key is no key, can be read by others, or is gone; or `log.vkey` is of another one, or of
+                another origin.
             Unavailable: The disk does not take or give it.
         """
+        if read_file(str(self._folder / "log.key")) is None and read_file(str(self._folder / "log.vkey")) is not None:
+            raise Misconfigured("log.key is gone, and log.vkey is of it: bring log.key back from a backup")
         key = _load_log_key(self._secret("log.key", self._new_log_key()))
         verifier_key = VerifierKey(name=origin, public_key=key.public_key().public_bytes_raw())
         published = self._once("log.vkey", f"{verifier_key}\n".encode(), _READABLE)
