@@ -6,8 +6,12 @@ Source: architecture "The way of one call"; evidence-format section 5; mcp "Duti
 import base64
 import hashlib
 import json
+import sqlite3
+
+import pytest
 
 from fakes.gateway_house import CREDENTIAL
+from fakes.scripted_upstream import tool
 
 
 def test_a_first_call_finds_everything_said_that_its_record_names(house):
@@ -77,6 +81,51 @@ def test_a_denied_tool_is_a_result_that_a_model_can_read(house, upstream):
     assert (refusal["code"], refusal["policy"]["decision"]) == ("denied", "deny")
     assert f"{refusal['writer']}/{refusal['seq']}" == answer.record
     assert b"customers" in house.evidence.body(refusal["request"])
+
+
+def test_a_denied_notification_is_refused_by_its_status(house, upstream):
+    """MCP 2025-11-25 "Sending Messages": what cannot be accepted gets an HTTP error; nobody waits."""
+    denied = {"jsonrpc": "2.0", "method": "tools/call", "params": {"name": "drop_table"}}
+    answer = house.client().initialize().post(denied)
+
+    assert answer.status == 403
+    assert answer.code == "denied"
+    assert answer.json["id"] is None
+    assert answer.record
+    assert upstream.calls() == []
+
+
+@pytest.mark.parametrize("body", [b"{", b'{"jsonrpc":"2.0","jsonrpc":"2.0"}', b"[]", b'{"jsonrpc":"1.0"}'])
+def test_what_cannot_be_read_is_refused_in_the_words_of_the_era_that_its_header_says(house, body):
+    """mcp "Duties": a 4xx without a modern error makes a client of both eras fall back to the legacy one."""
+    client = house.client()
+
+    modern = client.post(body, **{"MCP-Protocol-Version": "2026-07-28"})
+    legacy = client.post(body, **{"MCP-Protocol-Version": "2025-11-25"})
+
+    assert modern.status == legacy.status == 400
+    assert modern.json["error"]["code"] == -32602
+    assert legacy.json["error"]["code"] in (-32700, -32600)
+    assert modern.code == legacy.code
+
+
+def test_a_failure_of_the_gateways_own_after_sending_is_told_and_recorded_as_one(house, upstream):
+    """architecture "Failures": after forwarding, HTTP 200, so that nothing replays it; nobody cancelled it."""
+    locked = sqlite3.connect(house.data / "state.sqlite", isolation_level=None)
+    locked.execute("begin exclusive")
+    upstream.tools.append(tool("never_seen_before"))
+    try:
+        answer = house.client("unlucky").ask("tools/list")
+    finally:
+        upstream.tools.pop()
+        locked.close()
+
+    assert answer.status == 200
+    assert answer.code == "outcome_unknown"
+    assert answer.json["error"]["data"]["retry"] is False
+    call = answer.json["error"]["data"]["call"]
+    assert house.evidence.wait_for("call:answered", call=call)["outcome"] == "failed"
+    assert house.client().call("echo").text == "echo ran"
 
 
 def test_a_rule_sees_the_arguments(house, upstream):
