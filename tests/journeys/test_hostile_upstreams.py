@@ -404,6 +404,19 @@ def test_what_lost_its_connection_is_not_sent_again(house, upstream, method):
     assert len(sent) == 1
 
 
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_nothing_is_added_to_what_a_client_says_of_media_types(house, upstream, method):
+    """mcp "Duties": an HTTP library fills in what is not there; what was parsed is what goes on."""
+    client = house.client("terse").initialize()
+    upstream.forget()
+
+    client.send(method, b"", content_type=None, accept=None)
+
+    (sent,) = (request for request in upstream.requests if request.http_method == method)
+    assert sent.header("content-type") is None
+    assert sent.header("accept") is None
+
+
 @pytest.mark.parametrize(
     "sent",
     [

@@ -31,8 +31,8 @@ JSON = "application/json"
 MAX_METHOD = 256  # characters of what an upstream asks for, in records and answers
 Headers = list[tuple[bytes, bytes]]
 
+_ACCEPTED = 202
 _REFUSED_CREDENTIAL = (401, 407)
-ACCEPTED = 202
 _REDIRECTS, _CLIENT_ERRORS = 300, 400
 _STATUSES = range(200, 600)  # of an answer (RFC 9110 section 15); 1xx come before one
 
@@ -74,7 +74,7 @@ class Answers:
             raise UpstreamFailed("the upstream's answer has a status that no answer has", outcome="failed")
         if not came or head.content_type != JSON:
             # What a client may read as messages must have been read as such here. Some servers say a word under 202.
-            unread = head.content_type == EVENT_STREAM or (head.status in SUCCESS and head.status != ACCEPTED)
+            unread = head.content_type == EVENT_STREAM or (head.status in SUCCESS and head.status != _ACCEPTED)
             if came and unread:
                 raise UpstreamFailed("the upstream's answer is neither JSON nor a stream of events", outcome="failed")
             return Released(came, came, head.content_type)

@@ -94,9 +94,8 @@ def refused(call: Call, error: Malformed | Refused, receipt: Receipt | None) -> 
         return _malformed(call, error, receipt)
     rule = call.permit.decision.rule if call.permit is not None and call.permit.decision is not None else None
     text = f"{error} (rule: {rule or 'none allows it'}; record: {receipt.id if receipt else 'none'})"
-    if (
-        call.message is not None and call.message.kind != "request"
-    ):  # nobody waits for an answer: MCP "Sending Messages"
+    # A notification has no response; what is not accepted gets an HTTP error (MCP 2025-11-25 "Sending Messages").
+    if call.message is not None and call.message.kind != "request":
         return _error(call, receipt, 403, DENIED, code=error.code, message=text, rule=rule)
     if call.method != "tools/call" or call.message is None or receipt is None:
         return _error(call, receipt, 200, DENIED, code=error.code, message=text, rule=rule)

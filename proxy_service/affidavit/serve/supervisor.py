@@ -18,7 +18,7 @@ import orjson
 from affidavit.serve.health import Health
 
 FIRST_PAUSE, LAST_PAUSE = 0.1, 5.0  # seconds until a worker that died is started again
-FINISH = 5.0  # seconds that the worker has for its last commit
+FINISH = 4.0  # seconds that the worker has for its last commit
 
 _diagnostics = logging.getLogger("affidavit.serve")
 

@@ -32,7 +32,7 @@ from affidavit.wiring.worker import LogSettings, WorkerParts, open_worker
 
 EVERY = 1.0  # seconds between two runs; architecture "Ports": the sequencer runs every second
 LAST_RETRY = 10.0  # seconds between runs while something is wrong
-DRAIN = 4.0  # seconds for what is left, of the 8 s that the whole service has to stop
+DRAIN = 3.0  # seconds for what is left, of the 8 s that the whole service has to stop
 RETRY_AT_END = 0.2  # seconds
 NEWS = 4_000  # objects that are stored between two runs of the sequencer, about
 NICENESS = 10  # the data path wins

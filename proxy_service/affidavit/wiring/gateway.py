@@ -45,7 +45,7 @@ from affidavit.policy.configuration import Configuration, UpstreamEntry
 from affidavit.policy.document import STANDARD
 
 QUIET = 60.0  # seconds without a record until `writer:alive` (evidence-format section 5)
-LEAVE = 1.0  # seconds that what runs beside calls has to say how it ended
+LEAVE = 0.5  # seconds that what runs beside calls has to say how it ended
 LAST_WORDS = 2.0  # seconds that the bus has to take `writer:closed`
 LIST_RETRY = 30.0  # seconds between looks at an upstream whose tools could not be listed
 

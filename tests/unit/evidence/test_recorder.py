@@ -114,6 +114,17 @@ class Turns:
         return next(self._ticks) * self._seconds
 
 
+async def _busy(writer, bus, seconds):
+    """Return a recorder whose last segment held many, and whose turns take so long."""
+    recorder = Recorder(writer, bus, ticks=Turns(seconds))
+    bus.hold()
+    for n in range(recorder_module.MANY + 1):  # the first is sent at once, so it takes a second segment to be many
+        recorder.add("call:requested", {"call": str(n)})
+    bus.release()
+    await recorder.conclude("call:answered", {})
+    return recorder
+
+
 @pytest.mark.parametrize(
     ("seconds", "together"),
     [
@@ -124,12 +135,7 @@ class Turns:
 )
 async def test_where_much_is_going_on_a_segment_waits_for_company_a_moment(writer, bus, seconds, together):
     """architecture "Group commit": what waits is collected for at most 5 ms, and not while there is nothing to do."""
-    recorder = Recorder(writer, bus, ticks=Turns(seconds))
-    bus.hold()
-    for n in range(recorder_module.MANY + 1):  # the first is sent at once, so it takes a second segment to be many
-        recorder.add("call:requested", {"call": str(n)})
-    bus.release()
-    await recorder.conclude("call:answered", {})
+    recorder = await _busy(writer, bus, seconds)
 
     for n in range(10):
         recorder.add("call:requested", {"call": f"turn {n}"})
@@ -145,12 +151,7 @@ async def test_where_much_is_going_on_a_segment_waits_for_company_a_moment(write
 
 async def test_a_segment_is_not_held_for_work_that_brings_no_records(writer, bus):
     """architecture "Group commit": a durable record waits for other records, not for whatever else the loop does."""
-    recorder = Recorder(writer, bus, ticks=Turns(recorder_module.IDLE_TURN * 2))
-    bus.hold()
-    for n in range(recorder_module.MANY + 1):
-        recorder.add("call:requested", {"call": str(n)})
-    bus.release()
-    await recorder.conclude("call:answered", {})
+    recorder = await _busy(writer, bus, recorder_module.IDLE_TURN * 2)
     recorder.add("call:requested", {"call": "alone"})
 
     for _ in range(recorder_module.FRUITLESS):
@@ -163,12 +164,7 @@ async def test_a_segment_is_not_held_for_work_that_brings_no_records(writer, bus
 
 
 async def test_a_full_segment_waits_for_no_company(writer, bus):
-    recorder = Recorder(writer, bus, ticks=Turns(recorder_module.IDLE_TURN * 2))
-    bus.hold()
-    for n in range(recorder_module.MANY + 1):
-        recorder.add("call:requested", {"call": str(n)})
-    bus.release()
-    await recorder.conclude("call:answered", {})
+    recorder = await _busy(writer, bus, recorder_module.IDLE_TURN * 2)
     for n in range(recorder_module.BATCH_RECORDS + 1):
         recorder.add("call:requested", {"call": f"more {n}"})
 
