@@ -32,8 +32,8 @@ format: $(SETUP) ## Put the code in order
 
 lock: $(SETUP) ## Resolve the dependencies anew
 	$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header -U \
-		pyproject.toml -o requirements.lock
-	$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header -U --group dev \
+		--extra gcp pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.11 --no-header -U --extra gcp --group dev \
 		pyproject.toml -o requirements-dev.lock
 
 clean: ## Remove what the other targets made
