@@ -1,4 +1,4 @@
-"""`affidavit serve`: the gateway over one data folder, with its worker."""
+"""`affidavit serve`: the gateway, over one data folder with its worker, or on Google Cloud."""
 
 from __future__ import annotations
 
@@ -14,15 +14,19 @@ import uvloop
 from affidavit.errors import Misconfigured
 from affidavit.policy.document import load
 from affidavit.policy.problems import ConfigurationErrors
-from affidavit.serve.run import serve
+from affidavit.serve.run import Deployment, serve
+from affidavit.wiring.cloud import load_cloud
 from affidavit.wiring.embedded import EmbeddedFolder
 
 MAX_PORT = 65_535
 
 _DESCRIPTION = """\
 Serve every upstream of a configuration at /mcp/<upstream>, with every call recorded before it is forwarded and
-before it is answered. DIR receives the journal, the evidence, the bodies, the log and the keys; it is made if it is
-not there. /readyz says whether calls are taken. SIGTERM ends it within 8 s, with everything committed."""
+before it is answered. /readyz says whether calls are taken. SIGTERM ends it within 8 s, with every record durable.
+
+With --data, everything lies in DIR: the journal, the evidence, the bodies, the log and the keys; it is made if it is
+not there. Without, this is Google Cloud: the environment says where records go (AFFIDAVIT_EVIDENCE_TOPIC and the like;
+terraform/ sets them) and where to listen (PORT), and cloud functions store and sequence what is recorded."""
 
 
 def add_parser(subparsers: Any) -> None:
@@ -34,9 +38,9 @@ def add_parser(subparsers: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="the configuration, affidavit.yaml")
-    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="the data folder")
-    parser.add_argument("--host", default="127.0.0.1", help="where to listen (default: %(default)s)")
-    parser.add_argument("--port", type=_port, default=8080, help="where to listen (default: %(default)s)")
+    parser.add_argument("--data", type=Path, metavar="DIR", help="the data folder; without it, this is Google Cloud")
+    parser.add_argument("--host", help="where to listen (default: 127.0.0.1; on Google Cloud 0.0.0.0)")
+    parser.add_argument("--port", type=_port, help="where to listen (default: PORT of the environment, else 8080)")
     parser.set_defaults(run=run)
 
 
@@ -58,5 +62,16 @@ def run(arguments: argparse.Namespace) -> int:
         for problem in error.errors:
             print(f"{path}:{problem}", file=sys.stderr)  # noqa: T201 this is the command's answer
         return 2
-    folder = EmbeddedFolder.open(arguments.data, os.environ)
-    return uvloop.run(serve(configuration, folder, arguments.host, arguments.port))
+    port: int | None = arguments.port
+    if port is None:
+        port = _port(os.environ.get("PORT", "8080"))
+    deployment = _deployment(arguments.data)
+    host = arguments.host or ("0.0.0.0" if arguments.data is None else "127.0.0.1")  # noqa: S104 Cloud Run's contract
+    return uvloop.run(serve(configuration, deployment, host, port))
+
+
+def _deployment(data: Path | None) -> Deployment:
+    if data is not None:
+        return EmbeddedFolder.open(data, os.environ)
+    deployment: Deployment = load_cloud("gcp").CloudGateway.open(os.environ)
+    return deployment

@@ -21,6 +21,7 @@ from affidavit.gateway.data_path import DataPath
 from affidavit.gateway.problems import Reply, broken
 from affidavit.gateway.protected_resource import WELL_KNOWN, resource_metadata
 from affidavit.policy.configuration import Configuration
+from affidavit.serve.client_address import ClientAddress
 from affidavit.serve.health import Health
 
 Scope = MutableMapping[str, Any]
@@ -43,10 +44,11 @@ _diagnostics = logging.getLogger("affidavit.serve")
 class Application:
     """Routes three kinds of paths: calls, health, and what a client must know to get a token."""
 
-    def __init__(self, path: DataPath, health: Health, configuration: Configuration) -> None:
+    def __init__(self, path: DataPath, health: Health, configuration: Configuration, client: ClientAddress) -> None:
         self._path = path
         self._health = health
         self._configuration = configuration
+        self._client = client
         self._bodies = _Bodies()
         self._leaving = _Leaving()
         self._watches = Deadlines(WATCH_AFTER)
@@ -73,13 +75,12 @@ class Application:
 
     async def _call(self, scope: Scope, receive: Receive, send: Send, upstream: str) -> None:
         body, flaw = await self._bodies.read(receive)
-        client = scope["client"]
         inbound = Inbound.read(
             scope["method"],
             upstream,
             scope["headers"],
             body,
-            client[0] if client else "unknown",
+            self._client(scope),
             query=scope["query_string"],
         )
         inbound.flaw = "overloaded" if flaw is None and self._leaving.size > MAX_LEAVING else flaw

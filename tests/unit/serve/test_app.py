@@ -13,6 +13,7 @@ from affidavit.gateway.call import Inbound
 from affidavit.gateway.problems import Reply
 from affidavit.serve import app
 from affidavit.serve.app import Application
+from affidavit.serve.client_address import ClientAddress
 
 SMALL, LARGE = b"a" * 100, b"a" * 100_000
 
@@ -57,7 +58,7 @@ def bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def serving(path: Path) -> Application:
-    return Application(path, SimpleNamespace(draining=False), None)  # type: ignore[arg-type] # what calls need
+    return Application(path, SimpleNamespace(draining=False), None, ClientAddress(0))  # type: ignore[arg-type] # what calls need
 
 
 @pytest.mark.parametrize("body", [SMALL, LARGE], ids=["small", "large"])
