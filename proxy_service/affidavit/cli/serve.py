@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import sys
 from pathlib import Path
@@ -14,6 +13,7 @@ import uvloop
 from affidavit.errors import Misconfigured
 from affidavit.policy.document import load
 from affidavit.policy.problems import ConfigurationErrors
+from affidavit.serve.diagnostics import configure_terminal
 from affidavit.serve.run import serve
 from affidavit.wiring.embedded import EmbeddedFolder
 
@@ -48,7 +48,7 @@ def _port(text: str) -> int:
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until told to stop; return 0, or 1 where something is left for the next start, or 2 for a wrong file."""
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    configure_terminal()
     path: Path = arguments.config
     try:
         configuration = load(path, path.read_bytes())
