@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any, Self
 
 import grpc
-from fakes.emulators import firestore_command, pubsub_command
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage
 from google.pubsub_v1 import PublisherClient, SubscriberClient
 
 from cloud.processes import LOOPBACK, Program, Programs, free_port
+from fakes.emulators import FIRESTORE, PUBSUB, Emulator, running
 from fakes.issuer import Issuer
 
 ROOT = Path(__file__).parents[2]
@@ -80,7 +80,7 @@ class Deployment:
     programs: Programs
     upstream: Program
     storage: Program
-    pubsub: Program
+    pubsub: Emulator
     gateway: Program
     functions: dict[str, Program]
     staff: Issuer = field(default_factory=lambda: Issuer("https://staff.test"))
@@ -156,26 +156,26 @@ def deployed(folder: Path) -> Iterator[Deployment]:
         Broken: Something of it does not start.
     """
     ports = {name: free_port() for name in _NAMES}
-    programs = Programs(folder, _environment(ports))
-    try:
-        deployment = _start(folder, programs, ports)
-        programs.await_ready()
-        yield deployment
-    finally:
-        programs.stop()
+    with running(PUBSUB) as pubsub, running(FIRESTORE) as firestore:
+        environment = {**_environment(ports), **pubsub.environment, **firestore.environment}
+        programs = Programs(folder, environment)
+        try:
+            deployment = _start(folder, programs, ports, pubsub)
+            programs.await_ready()
+            yield deployment
+        finally:
+            programs.stop()
 
 
 _SERVERS = ("storage", "kms", "secrets", "metadata")
 _FUNCTIONS = ("write_evidence", "sequence_log", "check_log")
-_NAMES = (*_SERVERS, *_FUNCTIONS, "pubsub", "firestore", "upstream", "gateway")
+_NAMES = (*_SERVERS, *_FUNCTIONS, "upstream", "gateway")
 
 
 def _environment(ports: dict[str, int]) -> dict[str, str]:
     bodies = f"standard={PREFIX}-body-standard"
     return {
         "PYTHONPATH": f"{ROOT / 'proxy_service'}:{ROOT / 'tests'}",
-        "PUBSUB_EMULATOR_HOST": f"{LOOPBACK}:{ports['pubsub']}",
-        "FIRESTORE_EMULATOR_HOST": f"{LOOPBACK}:{ports['firestore']}",
         "STORAGE_EMULATOR_HOST": f"http://{LOOPBACK}:{ports['storage']}",
         "KMS_EMULATOR_HOST": f"{LOOPBACK}:{ports['kms']}",
         "SECRET_MANAGER_EMULATOR_HOST": f"{LOOPBACK}:{ports['secrets']}",
@@ -197,11 +197,9 @@ def _environment(ports: dict[str, int]) -> dict[str, str]:
     }
 
 
-def _start(folder: Path, programs: Programs, ports: dict[str, int]) -> Deployment:
+def _start(folder: Path, programs: Programs, ports: dict[str, int], pubsub: Emulator) -> Deployment:
     python, port = sys.executable, {name: str(number) for name, number in ports.items()}
     programs.add("storage", [python, "-m", "fakes.storage_server", "--port", port["storage"]], ports["storage"])
-    programs.add("pubsub", pubsub_command(ports["pubsub"]), ports["pubsub"])
-    programs.add("firestore", firestore_command(ports["firestore"]), ports["firestore"])
     programs.add(
         "kms", [python, "-m", "fakes.kms_server", "--port", port["kms"], "--key-version", KEY_VERSION], ports["kms"]
     )
@@ -232,7 +230,7 @@ def _start(folder: Path, programs: Programs, ports: dict[str, int]) -> Deploymen
         programs=programs,
         upstream=upstream,
         storage=by_name["storage"],
-        pubsub=by_name["pubsub"],
+        pubsub=pubsub,
         gateway=gateway,
         functions=functions,
         staff=staff,

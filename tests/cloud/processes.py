@@ -91,15 +91,6 @@ class Program:
         self._signal(signal.SIGKILL)  # and whatever it has started and left
         return self.popen.wait()
 
-    @contextlib.contextmanager
-    def frozen(self):
-        """Hold it still while the block lasts: it takes connections and does not answer."""
-        self._signal(signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            self._signal(signal.SIGCONT)
-
     def last_words(self, lines: int = 30) -> str:
         return "\n".join(self.said.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
 

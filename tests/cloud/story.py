@@ -129,7 +129,7 @@ def _storm(deployment: Deployment, say: Say) -> None:
 
 
 def _silence(deployment: Deployment, say: Say) -> None:
-    with deployment.pubsub.frozen():
+    with deployment.pubsub.suspended():
         say(f"the bus does not answer for {SILENT_S:g} s")
         time.sleep(SILENT_S)
     say("the bus answers again")

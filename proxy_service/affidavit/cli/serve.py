@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import uvloop
 from affidavit.errors import Misconfigured
 from affidavit.policy.document import load
 from affidavit.policy.problems import ConfigurationErrors
+from affidavit.serve.diagnostics import configure_diagnostics, configure_terminal
 from affidavit.serve.run import Deployment, serve
 from affidavit.wiring.cloud import load_cloud
 from affidavit.wiring.embedded import EmbeddedFolder
@@ -52,7 +53,10 @@ def _port(text: str) -> int:
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until told to stop; return 0, or 1 where something is left for the next start, or 2 for a wrong file."""
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    if arguments.data is None:
+        configure_diagnostics(project=os.environ.get("AFFIDAVIT_PROJECT"))
+    else:
+        configure_terminal()
     path: Path = arguments.config
     try:
         configuration = load(path, path.read_bytes())
@@ -62,12 +66,17 @@ def run(arguments: argparse.Namespace) -> int:
         for problem in error.errors:
             print(f"{path}:{problem}", file=sys.stderr)  # noqa: T201 this is the command's answer
         return 2
-    port: int | None = arguments.port
-    if port is None:
-        port = _port(os.environ.get("PORT", "8080"))
-    deployment = _deployment(arguments.data)
     host = arguments.host or ("0.0.0.0" if arguments.data is None else "127.0.0.1")  # noqa: S104 Cloud Run's contract
-    return uvloop.run(serve(configuration, deployment, host, port))
+    return uvloop.run(serve(configuration, _deployment(arguments.data), host, _port_of(arguments, os.environ)))
+
+
+def _port_of(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int:
+    if arguments.port is not None:
+        return int(arguments.port)
+    try:
+        return _port(environment.get("PORT") or "8080")
+    except argparse.ArgumentTypeError as error:
+        raise Misconfigured(f"PORT of the environment: {error}") from error
 
 
 def _deployment(data: Path | None) -> Deployment:

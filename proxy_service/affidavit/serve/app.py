@@ -20,6 +20,7 @@ from affidavit.gateway.call import Flaw, Inbound
 from affidavit.gateway.data_path import DataPath
 from affidavit.gateway.problems import Reply, broken
 from affidavit.gateway.protected_resource import WELL_KNOWN, resource_metadata
+from affidavit.mcp.trace_context import read_traceparent
 from affidavit.policy.configuration import Configuration
 from affidavit.serve.client_address import ClientAddress
 from affidavit.serve.health import Health
@@ -96,7 +97,8 @@ class Application:
             await outlet.end()
         except Exception:  # noqa: BLE001 the top of a request: nobody else's call goes down with it
             incident = secrets.token_hex(8)
-            _diagnostics.exception("incident %s", incident)
+            trace = read_traceparent(inbound.unverified.get("traceparent"))
+            _diagnostics.exception("incident %s", incident, extra={"incident": incident, "trace": trace})
             if not outlet.started:
                 await outlet.release(broken(incident))
         finally:
