@@ -12,12 +12,12 @@ import os
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from affidavit.clock import Clock, format_time
 from affidavit.errors import Misconfigured, Unavailable
+from affidavit.gateway.ports import SeenDefinition
 
 _SCHEMA = """
 create table if not exists definition (
@@ -32,18 +32,6 @@ create table if not exists standing (
 """
 _BUSY_TIMEOUT = 5.0  # seconds that one process waits for another's transaction
 _T = TypeVar("_T")
-
-
-@dataclass(frozen=True, slots=True)
-class SeenDefinition:
-    """One definition that an upstream has shown; `canonical` is its RFC 8785 form."""
-
-    upstream: str
-    target: str
-    digest: str
-    canonical: bytes
-    seen: str
-    stands: bool
 
 
 class State:
