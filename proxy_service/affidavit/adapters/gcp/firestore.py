@@ -58,6 +58,7 @@ _WITHIN: Final[dict[str, Any]] = {
     "retry": Retry(predicate=if_exception_type(*_TRANSIENT), initial=0.1, maximum=0.5, multiplier=2.0, timeout=4.0),
     "timeout": 2.0,
 }
+_LISTING = 30.0  # seconds to read all definitions, for a person who waits
 _T = TypeVar("_T")
 
 
@@ -235,7 +236,7 @@ def _read(document: DocumentReference) -> dict[str, Any] | None:
 def _all(transaction: Transaction, *collections: CollectionReference) -> list[dict[str, dict[str, Any]]]:
     """Return the documents of collections by their names, as they were at one moment."""
     return [
-        {one.id: one.to_dict() or {} for one in collection.stream(transaction=transaction, **_WITHIN)}
+        {one.id: one.to_dict() or {} for one in collection.stream(transaction, timeout=_LISTING)}
         for collection in collections
     ]
 
