@@ -14,9 +14,10 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from affidavit.adapters.embedded.state import SeenDefinition, State
+from affidavit.adapters.embedded.state import State
 from affidavit.clock import system_clock
 from affidavit.errors import Misconfigured
+from affidavit.gateway.ports import SeenDefinition
 
 _DESCRIPTION = """\
 The first definition that an upstream shows of a tool stands. When the upstream changes it, calls of the tool are

@@ -5,7 +5,24 @@ Source: mcp "Duties" (`tools/list`, rug pull).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class SeenDefinition:
+    """One definition that an upstream has shown.
+
+    Attributes:
+        canonical: Its RFC 8785 form, or a JSON text that says where that is.
+    """
+
+    upstream: str
+    target: str
+    digest: str
+    canonical: bytes
+    seen: str
+    stands: bool
 
 
 class DefinitionLedger(Protocol):
