@@ -43,7 +43,8 @@ class ReadAhead:
         """See `EvidenceStore.read`."""
         future = self._ahead.pop(name, None)
         self._look_ahead(name)
-        data = future.result() if future is not None else None
+        # What failed while nobody asked is no answer, only lost time.
+        data = future.result() if future is not None and future.exception() is None else None
         return self._store.read(name) if data is None else data
 
     def _look_ahead(self, name: str) -> None:
