@@ -34,8 +34,8 @@ BATCH = 100  # messages of one pull, and less than their lease is long to publis
 REQUEST_BYTES = 9_000_000  # Pub/Sub takes 10 MB a request, names and framing in it
 OVERHEAD = 1_024  # bytes of a message beside its data, about
 DEADLINE = 60.0  # seconds for a request other than a pull
-WAIT = 5.0  # seconds that a pull may wait for a message
-EMPTY = 3  # pulls without one, after which there is none: Pub/Sub may hold some back for a moment
+WAIT = 2.0  # seconds that a pull may wait for a message
+EMPTY = 2  # pulls without one, after which there is none: Pub/Sub may hold some back for a moment
 
 _ADDED = ("CloudPubSubDeadLetterSource", "googclient_")  # what attributes begin with that nobody published
 _WRONG = (InvalidArgument, NotFound, PermissionDenied, Unauthenticated)
