@@ -10,9 +10,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from affidavit.evidence.ports import EvidenceStore
 
-AHEAD = 8  # objects that are read at once, and stay below the ten connections that Google's client keeps open
+AHEAD = 16  # objects that are read at once; half as many as connections are kept open
 MAX_LISTED = 200_000  # names whose followers are in memory
-MAX_AHEAD = 64  # objects that were read and not asked for yet
+MAX_AHEAD = 128  # objects that were read and not asked for yet
 
 
 class ReadAhead:
