@@ -184,9 +184,8 @@ def _assemble(
 
 def _register(configuration: Configuration, ports: Ports) -> Writer:
     key = Ed25519PrivateKey.generate()
-    token = (
-        ports.attest(attestation_audience(key.public_key().public_bytes_raw())) if ports.attest is not None else None
-    )
+    audience = attestation_audience(key.public_key().public_bytes_raw())
+    token = ports.attest(audience) if ports.attest is not None else None
     writer = Writer(
         origin=configuration.origin,
         role="gateway",
