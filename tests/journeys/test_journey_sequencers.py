@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import os
 import signal
+import threading
 from itertools import count
 
 import pytest
@@ -16,10 +17,11 @@ from affidavit.clock import MINUTE, SECOND
 from fakes.auditor import audit
 from fakes.forked_sequencer import BODIES, EVIDENCE, LOG, Forks
 from fakes.ledger import Ledger
-from fakes.storage_server import StorageServer
+from fakes.storage_server import Seen, StorageServer
+from fakes.storage_server.wire import Answer, JsonApi, Request
 
 YEAR_S = 365 * 24 * 3600
-WRITES = ("insert", "delete")
+WRITES = ("objects.insert", "objects.delete")
 
 
 class Deadly(StorageServer):
@@ -31,38 +33,38 @@ class Deadly(StorageServer):
         self.writes = 0
         self.victim: int | None = None
         self.at, self.done = 0, False
+        self._http.api = self  # type: ignore[assignment]
+        self._api = JsonApi(self.buckets)
+        self._turn = threading.Lock()
 
     def kill_at(self, number: int, victim: int, *, done: bool) -> None:
         self.writes, self.at, self.victim, self.done = 0, number, victim, done
 
-    def answer(self, request):
-        if self.api.operation(request).name not in WRITES or self.victim is None:
-            return super().answer(request)
-        self.writes += 1
-        if self.writes != self.at:
-            return super().answer(request)
-        if self.done:
-            super().answer(request)
-        os.kill(self.victim, signal.SIGKILL)
-        self.victim = None
-        return None, 0.0
+    def answer(self, asked: Request, seen: Seen) -> Answer:
+        with self._turn:
+            if self.victim is None or seen.operation not in WRITES:
+                return self._api.answer(asked, seen)
+            self.writes += 1
+            kills = self.writes == self.at
+            answer = Answer(503) if kills and not self.done else self._api.answer(asked, seen)
+            if kills:
+                os.kill(self.victim, signal.SIGKILL)
+                self.victim = None
+            return answer
 
     def fill(self, objects: dict[str, dict[str, bytes]]) -> None:
         """Make the buckets anew, with these objects."""
-        self.buckets._buckets.clear()
+        self.buckets.all.clear()
         for bucket, named in objects.items():
-            retention = {} if bucket == LOG else {"retentionPolicy": {"retentionPeriod": str(YEAR_S)}}
-            self.buckets.make({"name": bucket, **retention})
+            self.make_bucket(bucket, retention_s=0 if bucket == LOG else YEAR_S)
             for name, data in named.items():
                 self.put(bucket, name, data)
 
     def put(self, bucket: str, name: str, data: bytes) -> None:
-        self.buckets.insert(
-            bucket, name, data, content_type="x", preconditions={"ifGenerationMatch": 0}, checksums={}, metadata=None
-        )
+        self.buckets.insert(bucket, {"name": name}, data, {"ifGenerationMatch": "0"})
 
     def read(self, bucket: str) -> dict[str, bytes]:
-        return {name: one.data for name, one in self.buckets[bucket].objects.items()}
+        return {name: one.data for name, one in self.buckets.bucket(bucket).objects.items()}
 
     def audit(self, vkey: str):
         bodies = {f"{name}/{path}": data for name in BODIES for path, data in self.read(BODIES[name]).items()}

@@ -20,15 +20,18 @@ EVIDENCE, BODIES, QUARANTINE = "acme-evidence", "acme-body-standard", "acme-quar
 YEAR_S = 365 * 24 * 3600
 
 
+CREATE, GET, LIST = (f"storage.objects.{verb}" for verb in ("create", "get", "list"))
+
+
 @pytest.fixture(scope="module")
 def storage():
+    """What terraform/gateway grants: to create; of the evidence bucket to get `writer/`, and to be told what is not."""
     with StorageServer() as server:
         for name in (EVIDENCE, BODIES, QUARANTINE):
-            server.buckets.make({"name": name, "retentionPolicy": {"retentionPeriod": str(YEAR_S)}})
-        # What terraform/gateway grants: to create, and of the evidence bucket to get `writer/`.
-        server.buckets[EVIDENCE].denied |= {"storage.objects.delete", "storage.objects.list"}
-        for name in (BODIES, QUARANTINE):
-            server.buckets[name].denied |= {"storage.objects.delete", "storage.objects.list", "storage.objects.get"}
+            server.make_bucket(name, retention_s=YEAR_S, locked=True)
+        server.allow(EVIDENCE, CREATE, GET, LIST)
+        server.allow(BODIES, CREATE)
+        server.allow(QUARANTINE, CREATE)
         yield server
 
 
@@ -54,15 +57,7 @@ def gateway(storage, tmp_path):
     """A gateway that has registered in the bucket itself, as on Google Cloud."""
     ledger = Ledger(tmp_path, seed=str(tmp_path), stores=memory_stores(), heads=MemoryHead())
     gateway = ledger.gateway()
-    storage.buckets.insert(
-        EVIDENCE,
-        gateway.registration.name,
-        gateway.registration.data,
-        content_type="application/octet-stream",
-        preconditions={"ifGenerationMatch": 0},
-        checksums={},
-        metadata=None,
-    )
+    storage.buckets.insert(EVIDENCE, {"name": gateway.registration.name}, gateway.registration.data, {})
     gateway.seal()
     return gateway
 
@@ -79,7 +74,11 @@ def push(one, **changed):
 
 
 def stored(storage, bucket):
-    return {name: one.data for name, one in storage.buckets[bucket].objects.items()}
+    return {name: one.data for name, one in storage.buckets.bucket(bucket).objects.items()}
+
+
+def generations(storage):
+    return {name: one.generation for name, one in storage.buckets.bucket(EVIDENCE).objects.items()}
 
 
 def test_a_pushed_object_is_in_its_bucket_when_it_is_acknowledged(function, gateway, storage):
@@ -97,16 +96,17 @@ def test_redelivered_by_many_at_once_it_is_stored_once(function, gateway, storag
 
     assert answers == [(200, {"fate": "taken"})] * 32
     assert {one.name for one in objects if one.bucket == "evidence"} <= stored(storage, EVIDENCE).keys()
-    generations = {name: one.generation for name, one in storage.buckets[EVIDENCE].objects.items()}
+    before = generations(storage)
     assert function.post(push(objects[1]))[0] == 200
-    assert generations == {name: one.generation for name, one in storage.buckets[EVIDENCE].objects.items()}
+    assert generations(storage) == before
 
 
-@pytest.mark.parametrize("lost", ["after", "cut"])
-def test_an_answer_of_the_bucket_that_is_lost_is_no_loss(function, gateway, storage, lost):
+@pytest.mark.parametrize("how", ["error", "cut"])
+@pytest.mark.parametrize("persisted", [False, True])
+def test_an_answer_of_the_bucket_that_is_lost_is_no_loss(function, gateway, storage, how, persisted):
     """google-cloud "Cloud Storage": the client tries again, and a 412 on our own bytes means done."""
     _, segment = call(gateway)
-    storage.fail(Fault("insert", lost))
+    storage.fail(Fault(how, persisted=persisted), operation="objects.insert", name=segment.name)
 
     assert function.post(push(segment)) == (200, {"fate": "taken"})
     assert stored(storage, EVIDENCE)[segment.name] == segment.data
@@ -126,14 +126,25 @@ def test_what_no_evidence_is_goes_to_the_quarantine_with_an_alarm_and_is_acknowl
 
 def test_while_the_bucket_refuses_the_message_stays_with_pubsub(function, gateway, storage):
     _, segment = call(gateway)
-    storage.buckets[EVIDENCE].denied.add("storage.objects.create")
+    storage.allow(EVIDENCE, GET, LIST)
     status, answer = function.post(push(segment))
-    storage.buckets[EVIDENCE].denied.discard("storage.objects.create")
+    storage.allow(EVIDENCE, CREATE, GET, LIST)
 
-    assert (status, answer) == (503, {"code": "unavailable", "incident": answer["incident"]})
+    assert (status, answer) == (500, {"code": "misconfigured", "incident": answer["incident"]})
     told = next(entry for entry in function.entries() if entry.get("incident") == answer["incident"])
-    assert "storage.objects.create" in told["message"]
+    assert "may not create objects in acme-evidence" in told["message"]
     assert function.post(push(segment))[0] == 200
+
+
+def test_whether_a_writer_is_registered_may_be_asked(function, storage, tmp_path):
+    """Cloud Storage tells of a missing object only whoever may list; others are told that they may not get it."""
+    stranger = Ledger(tmp_path, seed=str(tmp_path), stores=memory_stores(), heads=MemoryHead()).gateway()
+    *_, segment = stranger.seal()
+    storage.allow(EVIDENCE, CREATE, GET)
+    assert function.post(push(segment))[0] == 500
+    storage.allow(EVIDENCE, CREATE, GET, LIST)
+
+    assert function.post(push(segment)) == (200, {"fate": "quarantined"})
 
 
 def test_a_body_of_a_class_without_a_bucket_is_lost_nowhere(function, gateway):

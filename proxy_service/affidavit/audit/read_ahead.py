@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from affidavit.evidence.ports import EvidenceStore
 
-AHEAD = 16  # objects that are read at once; half as many as connections are kept open
+AHEAD = 16  # objects that are read at once; half as many as there are connections that stay open
 MAX_LISTED = 200_000  # names whose followers are in memory
 MAX_AHEAD = 128  # objects that were read and not asked for yet
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from affidavit.audit.sequencer import Sequencer
 from affidavit.clock import Clock, Micros
 
+LOADED = 20  # leaves of one round from which on there is load: ten calls; with less, who waits is paid for waiting
 EVERY = 10.0  # seconds from one commit to the next under load
 LIMIT = 55.0  # seconds after which no further round begins: the next call comes after 60
 
@@ -53,7 +54,7 @@ class Rounds:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def run(self) -> Sequenced:
-        """Commit what there is; as long as a round found something, look again 10 s after it began.
+        """Commit what there is; as long as a round found `LOADED` leaves, look again 10 s after it began.
 
         Raises:
             Unavailable, OutcomeUnknown: Not all was done; the next call goes on from what is stored.
@@ -74,7 +75,7 @@ class Rounds:
             added += gained
             now = self.ticks()
             following = max(now, begun + EVERY)
-            if not gained or following > ends:
+            if gained < LOADED or following > ends:
                 return added
             if following > now:
                 self.sleep(following - now)
