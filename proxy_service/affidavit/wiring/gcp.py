@@ -14,10 +14,9 @@ from functools import partial
 from affidavit.adapters.gcp.emulators import refuse_emulators
 from affidavit.adapters.gcp.firestore import FirestoreDefinitions, FirestoreLedger, open_database
 from affidavit.adapters.gcp.metadata import attestation
-from affidavit.adapters.gcp.objects import open_client
 from affidavit.adapters.gcp.pubsub import PubSubBus, open_publisher
 from affidavit.adapters.gcp.secrets import Secrets, open_secrets
-from affidavit.adapters.gcp.storage import CloudStorageStore
+from affidavit.adapters.gcp.storage import CloudStorageStore, open_client
 from affidavit.clock import Clock, system_clock
 from affidavit.errors import Misconfigured
 from affidavit.evidence.fingerprints import SECRET_BYTES
