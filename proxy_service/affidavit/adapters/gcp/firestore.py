@@ -36,8 +36,6 @@ from google.cloud.firestore import (
     CollectionReference,
     DocumentReference,
     FieldFilter,
-    Transaction,
-    transactional,
 )
 
 from affidavit.clock import Clock, format_time
@@ -104,12 +102,11 @@ class FirestoreDefinitions:
     def definitions(self) -> list[SeenDefinition]:
         """Return every definition that was ever shown, the newest last for each tool."""
         with _translated():
-            tools, shown = _all(self._database.transaction(read_only=True), self._tools, self._shown)
-        oldest_first = sorted(
-            shown.values(), key=lambda one: (one["digest"] == tools[one["tool"]]["newest"], one["seen"])
-        )
-        found = [_seen(tools[one["tool"]], one) for one in oldest_first]
-        return sorted(found, key=lambda one: (one.upstream, one.target))
+            tools = _all(self._tools)
+            shown = _all(self._shown)  # after the tools, so that all are there that those name
+        found = [(tools[one["tool"]], one) for one in shown.values() if one["tool"] in tools]
+        found.sort(key=lambda pair: (pair[1]["digest"] == pair[0]["newest"], pair[1]["seen"]))
+        return sorted((_seen(*pair) for pair in found), key=lambda one: (one.upstream, one.target))
 
     def close(self) -> None:
         """Close the connection."""
@@ -232,13 +229,8 @@ def _read(document: DocumentReference) -> dict[str, Any] | None:
     return found
 
 
-@transactional
-def _all(transaction: Transaction, *collections: CollectionReference) -> list[dict[str, dict[str, Any]]]:
-    """Return the documents of collections by their names, as they were at one moment."""
-    return [
-        {one.id: one.to_dict() or {} for one in collection.stream(transaction, timeout=_LISTING)}
-        for collection in collections
-    ]
+def _all(collection: CollectionReference) -> dict[str, dict[str, Any]]:
+    return {one.id: one.to_dict() or {} for one in collection.stream(timeout=_LISTING)}
 
 
 def _seen(tool: Mapping[str, Any], one: Mapping[str, Any]) -> SeenDefinition:
