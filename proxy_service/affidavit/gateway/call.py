@@ -19,6 +19,7 @@ from affidavit.identity.principal import Principal
 from affidavit.mcp.eras import Era
 from affidavit.mcp.jsonrpc import Message, stamped
 from affidavit.mcp.sse import RawEvent, print_event
+from affidavit.mcp.trace_context import TraceContext
 from affidavit.policy.decision import Decision
 
 Flaw = Literal["too_large", "incomplete", "overloaded"]
@@ -124,7 +125,7 @@ class Call:
     definition_digest: str | None = None
     permit: Permit | None = None
     client_info: tuple[str | None, str | None] = (None, None)
-    trace: str | None = None
+    trace: TraceContext | None = None
     sent: Micros = 0
     open: bool = False
     resumable: bool = False

@@ -183,7 +183,7 @@ class Trail:
             "request": request,
             "session": call.session,
             "target": call.target,
-            "trace": call.trace,
+            "trace": None if call.trace is None else call.trace.trace_id,
             "upstream": call.inbound.upstream if call.upstream is not None else None,
         }, (*bodies, *more)
 

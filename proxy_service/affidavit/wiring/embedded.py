@@ -32,6 +32,7 @@ class EmbeddedFolder:
     clock: Clock
     random: Randomness
     ledger: Ledger
+    forwarders: int = 0  # clients connect to it themselves
 
     @classmethod
     def open(cls, root: Path, environment: Mapping[str, str]) -> EmbeddedFolder:
@@ -67,13 +68,13 @@ class EmbeddedFolder:
         finally:
             os.close(lock)
 
-    def ports(self, origin: str) -> Ports:
+    def ports(self, configuration: Configuration) -> Ports:
         """Return what the gateway needs of the outside; keys are made at the first start.
 
         Raises:
             Misconfigured: The folder's log has another origin, so nothing that is recorded could enter it.
         """
-        self.data.keys().signer(origin)
+        self.data.keys().signer(configuration.origin)
         return Ports(
             bus=self._bus,
             evidence=self.data.evidence,

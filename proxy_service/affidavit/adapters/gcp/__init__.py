@@ -1,1 +1,1 @@
-"""Google Cloud: one file a service; only here `google.*` is imported."""
+"""Google Cloud: one file a service; only here are its libraries imported."""

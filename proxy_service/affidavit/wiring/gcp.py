@@ -1,0 +1,115 @@
+"""The gateway on Google Cloud: records go to Pub/Sub, registrations to their bucket, its state to Firestore.
+
+Source: architecture "Ports"; google-cloud.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from affidavit.adapters.gcp.emulators import refuse_emulators
+from affidavit.adapters.gcp.firestore import FirestoreLedger, open_database
+from affidavit.adapters.gcp.metadata import attestation
+from affidavit.adapters.gcp.pubsub import PubSubBus, open_publisher
+from affidavit.adapters.gcp.secrets import Secrets, open_secrets
+from affidavit.adapters.gcp.storage import CloudStorageStore, open_client
+from affidavit.clock import Clock, system_clock
+from affidavit.errors import Misconfigured
+from affidavit.evidence.fingerprints import SECRET_BYTES
+from affidavit.evidence.ports import Bus
+from affidavit.policy.configuration import Configuration
+from affidavit.policy.document import STANDARD
+from affidavit.settings import ProxySettings
+from affidavit.wiring.gateway import Ports
+from affidavit.wiring.random_pool import RandomPool
+
+
+@dataclass(slots=True)
+class CloudGateway:
+    """What one instance of the gateway has on Google Cloud."""
+
+    settings: ProxySettings
+    environment: Mapping[str, str]
+    evidence: CloudStorageStore
+    bodies: Mapping[str, CloudStorageStore]
+    ledger: FirestoreLedger
+    secrets: Secrets
+    clock: Clock = system_clock
+
+    @classmethod
+    def open(cls, environment: Mapping[str, str]) -> CloudGateway:
+        """Read the environment and open clients; asks nothing of the network yet.
+
+        Raises:
+            Misconfigured: The environment is wrong, or there are no credentials.
+        """
+        refuse_emulators(environment)
+        settings = ProxySettings.read(environment)
+        storage = open_client(settings.project, environment)
+        return cls(
+            settings=settings,
+            environment=environment,
+            evidence=CloudStorageStore(storage, settings.evidence_bucket),
+            bodies={name: CloudStorageStore(storage, bucket) for name, bucket in settings.body_buckets.items()},
+            ledger=FirestoreLedger(open_database(settings.project, settings.database, environment), system_clock),
+            secrets=Secrets(open_secrets(environment), settings.project),
+        )
+
+    @property
+    def forwarders(self) -> int:
+        """See `Deployment.forwarders`."""
+        return self.settings.forwarders
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Any number of instances may run: each is a writer of its own."""
+        yield
+
+    def ports(self, configuration: Configuration) -> Ports:
+        """Return what the gateway needs of the outside.
+
+        Raises:
+            Misconfigured: A retention class has no bucket, or the deployment's secret is none.
+            Unavailable: Secret Manager does not answer.
+        """
+        classes = {STANDARD, *configuration.retention, *(upstream.retention for upstream in configuration.upstreams)}
+        if without := sorted(classes - self.bodies.keys()):
+            raise Misconfigured(
+                f"AFFIDAVIT_BODY_BUCKETS has no bucket for the retention class {', '.join(without)}: add it there "
+                "and to `retention` in terraform/audit"
+            )
+        secret = self.secrets.read(self.settings.deployment_secret).value
+        if len(secret) < SECRET_BYTES:
+            raise Misconfigured(
+                f"{self.settings.deployment_secret} has {len(secret)} bytes: {SECRET_BYTES} random ones are needed"
+            )
+        return Ports(
+            bus=self._bus,
+            evidence=self.evidence,
+            ledger=self.ledger,
+            secret=secret,
+            clock=self.clock,
+            random=RandomPool(os.urandom),
+            attest=partial(attestation, self.environment),
+            image=self.settings.image,
+            revision=self.environment.get("K_REVISION"),
+        )
+
+    def worker(self, _: Configuration) -> None:
+        """Functions store and sequence."""
+
+    def close(self) -> None:
+        """Let go of what the gateway alone uses."""
+        self.ledger.close()
+
+    def _bus(self, _: str) -> Bus:
+        return PubSubBus(
+            open_publisher(self.environment),
+            self.settings.evidence_topic,
+            evidence=self.evidence,
+            bodies=self.bodies.__getitem__,
+        )

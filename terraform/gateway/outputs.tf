@@ -1,0 +1,14 @@
+output "address" {
+  description = "What the domain's A record holds; null without a domain."
+  value       = one(values(google_compute_global_address.gateway)[*].address)
+}
+
+output "registry" {
+  description = "Where images are pushed to."
+  value       = "${var.region}-docker.pkg.dev/${var.project}/${google_artifact_registry_repository.this.repository_id}"
+}
+
+output "url" {
+  description = "Where clients find the gateway: public_url in affidavit.yaml. Null before there is an image."
+  value       = var.domain != null ? "https://${var.domain}" : one(google_cloud_run_v2_service.gateway[*].uri)
+}
