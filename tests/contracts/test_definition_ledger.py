@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import subprocess
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
@@ -15,9 +16,11 @@ from affidavit.adapters.embedded.state import Ledger, State
 from affidavit.adapters.gcp.firestore import PACKED_BYTES, FirestoreDefinitions, FirestoreLedger, open_database
 from affidavit.clock import MINUTE
 from affidavit.errors import Misconfigured, OutcomeUnknown, Unavailable
+from affidavit.evidence.packing import pack
 from fakes.definitions import MemoryLedger
 from fakes.failing_server import Fault
-from fakes.firestore import Database
+from fakes.firestore import VARIABLE, Database
+from fakes.gateway_process import PROGRAM
 from fakes.real_project import with_project
 
 NOW = 1_795_350_357_000_001
@@ -76,9 +79,8 @@ class Firestore:
         return self.over(self.database.open())
 
     def over(self, client):
-        definitions = FirestoreDefinitions(client, self.clock)
-        self.ledgers.append(FirestoreLedger(definitions))
-        return self.ledgers[-1], definitions
+        self.ledgers.append(FirestoreLedger(client, self.clock))
+        return self.ledgers[-1], FirestoreDefinitions(client, self.clock)
 
     def break_next(self, *, persisted):
         """Let the next commit fail, in a way that is not tried again."""
@@ -312,6 +314,42 @@ async def test_a_definition_over_a_document_s_size_stands_without_its_text(fires
     assert (one, two) == (packable, barely)
     assert "tool:defined" in json.loads(three)
     assert await firestore.ledger.standing(upstream, "c") == "c"
+
+
+async def test_what_is_kept_while_somebody_reads_all_is_shown_the_next_time(firestore, upstream):
+    """Two collections are read, one after the other."""
+    await firestore.ledger.see(upstream, "query", "a", ONE)
+    stray = {"tool": "of-a-later-moment", "digest": "b", "canonical": pack(TWO), "seen": "2026-11-22T12:25:57.000001Z"}
+    firestore.database.open().collection("definitions").document("stray").set(stray)
+
+    assert shown(firestore.review, upstream) == [("query", "a", True)]
+
+
+async def test_a_person_reads_and_accepts_what_a_gateway_on_google_cloud_has_kept(firestore, upstream):
+    await firestore.ledger.see(upstream, "query", "a", ONE)
+    await firestore.ledger.see(upstream, "query", "b", TWO)
+
+    def definitions(*arguments):
+        command = [PROGRAM, "definitions", "--project", firestore.database.project, *arguments]
+        environment = {**os.environ, VARIABLE: firestore.database.emulator}
+        return subprocess.run(command, check=False, capture_output=True, text=True, timeout=60, env=environment)
+
+    listed = definitions()
+    accepted = definitions("--accept", f"{upstream}/query")
+
+    assert listed.returncode == 1
+    assert "CHANGED  " in listed.stdout
+    assert '+  "description": "changed"' in listed.stdout
+    assert accepted.returncode == 0, accepted.stderr
+    assert await firestore.ledger.standing(upstream, "query") == "b"
+    assert definitions().returncode == 0
+
+
+def test_definitions_are_of_a_folder_or_of_a_project(tmp_path):
+    for where in ([], [str(tmp_path), "--project", "a-project"]):
+        told = subprocess.run([PROGRAM, "definitions", *where], check=False, capture_output=True, text=True, timeout=60)
+        assert told.returncode == 2
+        assert "--project PROJECT" in told.stderr
 
 
 def test_an_emulator_on_cloud_run_is_a_mistake():

@@ -38,6 +38,7 @@ from google.cloud.firestore import (
     FieldFilter,
 )
 
+from affidavit.adapters.gcp.emulators import refuse_emulators
 from affidavit.clock import Clock, format_time
 from affidavit.errors import Misconfigured, Unavailable
 from affidavit.evidence.packing import pack
@@ -61,7 +62,7 @@ _T = TypeVar("_T")
 
 
 class FirestoreDefinitions:
-    """The definitions that tools were shown with, and the one of each that stands."""
+    """The definitions that tools were shown with, and the one of each that stands; a `DefinitionReview`."""
 
     def __init__(self, database: Client, clock: Clock) -> None:
         self._database = database
@@ -142,8 +143,8 @@ class FirestoreDefinitions:
 class FirestoreLedger:
     """The gateway's `DefinitionLedger` over `FirestoreDefinitions`, which waits in threads of its own."""
 
-    def __init__(self, definitions: FirestoreDefinitions) -> None:
-        self._definitions = definitions
+    def __init__(self, database: Client, clock: Clock) -> None:
+        self._definitions = FirestoreDefinitions(database, clock)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="firestore")
 
     async def see(self, upstream: str, target: str, digest: str, canonical: bytes) -> str:
@@ -203,11 +204,8 @@ def open_database(project: str, database: str, environment: Mapping[str, str]) -
     Raises:
         Misconfigured: There are no credentials, or an emulator is named on Cloud Run.
     """
+    refuse_emulators(environment)
     emulator = environment.get("FIRESTORE_EMULATOR_HOST")
-    if emulator and "K_SERVICE" in environment:
-        raise Misconfigured(
-            "FIRESTORE_EMULATOR_HOST is set on Cloud Run, and an emulator keeps nothing: take the variable away"
-        )
     nobody = AnonymousCredentials() if emulator else None  # type: ignore[no-untyped-call]
     try:
         client = Client(project, database=database, credentials=nobody)

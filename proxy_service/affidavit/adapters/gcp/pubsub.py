@@ -22,6 +22,7 @@ from google.pubsub_v1 import PublisherClient
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 from google.pubsub_v1.types import PublishRequest, PubsubMessage
 
+from affidavit.adapters.gcp.emulators import refuse_emulators
 from affidavit.errors import Misconfigured, OutcomeUnknown, Unavailable
 from affidavit.evidence.ports import EvidenceObject, EvidenceStore
 
@@ -232,11 +233,8 @@ def open_publisher(environment: Mapping[str, str]) -> PublisherClient:
     Raises:
         Misconfigured: There are no credentials, or an emulator is named on Cloud Run.
     """
+    refuse_emulators(environment)
     if emulator := environment.get("PUBSUB_EMULATOR_HOST"):
-        if "K_SERVICE" in environment:
-            raise Misconfigured(
-                "PUBSUB_EMULATOR_HOST is set on Cloud Run, and an emulator keeps nothing: take the variable away"
-            )
         channel = grpc.insecure_channel(emulator, options=_OPTIONS)
         return PublisherClient(transport=PublisherGrpcTransport(channel=channel))
     try:
