@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from affidavit.adapters.embedded.disk import Disk
 from affidavit.adapters.embedded.keys import KeyFiles
-from affidavit.audit.known import Admission, Admit
+from affidavit.audit.known import WALK, Admission, Admit
 from affidavit.audit.ports import HeadStore
 from affidavit.audit.sequencer import Sequencer, Sequencing
 from affidavit.clock import DAY, MINUTE, SECOND, Micros, format_time, parse_time
@@ -101,6 +101,7 @@ class Ledger:
         self.now = start
         self.random = Randomness(seed)
         self.roles = set(roles)
+        self.walk = WALK  # for new sequencers
         self.admit = admit or (lambda one: Admission(None) if one.role in self.roles else None)
         self.retention = dict(RETENTION if retention is None else retention)
         self.root = root
@@ -135,6 +136,7 @@ class Ledger:
                 admit=self.admit,
                 retention=self.retention,
                 random=self.random,
+                walk=self.walk,
             )
         )
 

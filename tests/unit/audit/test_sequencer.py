@@ -7,7 +7,7 @@ import zlib
 
 import pytest
 
-from affidavit.audit import batch, chains, known
+from affidavit.audit import batch, chains
 from affidavit.clock import MINUTE, SECOND, format_time
 from affidavit.evidence.names import segment_name
 from affidavit.evidence.ports import EvidenceObject
@@ -905,8 +905,8 @@ def test_after_a_pause_a_commit_is_as_long_as_it_takes_to_show_that_a_writer_liv
     assert len(audit.commits) > 2
 
 
-def test_after_a_restart_far_back_holes_and_losses_are_still_known(ledger, audited, monkeypatch, caplog):
-    monkeypatch.setattr(known, "WALK", 3)
+def test_after_a_restart_far_back_holes_and_losses_are_still_known(ledger, audited, caplog):
+    ledger.walk = 3
     gateway, lost, _ = with_a_hole(ledger)
     dead = opened(ledger)
     dead.flush()
