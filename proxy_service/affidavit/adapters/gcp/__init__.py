@@ -1,0 +1,1 @@
+"""Google Cloud, one file a service; nothing else imports `google.*`."""
