@@ -17,6 +17,7 @@ from collections.abc import Iterator
 import uvicorn
 
 from affidavit.errors import Misconfigured
+from affidavit.gateway.ports import Telemetry
 from affidavit.policy.configuration import Configuration
 from affidavit.serve.app import Application
 from affidavit.serve.health import Health
@@ -41,17 +42,18 @@ async def serve(configuration: Configuration, folder: EmbeddedFolder, host: str,
     """
     with _listen(host, port) as listening, folder.locked():
         bound = listening.getsockname()[1]
-        gateway = await open_gateway(
-            configuration, folder.ports(configuration.origin), loopback=_is_loopback(host), port=bound
-        )
+        ports = folder.ports(configuration.origin)
+        gateway = await open_gateway(configuration, ports, loopback=_is_loopback(host), port=bound)
         health = Health(gateway.recorder, gateway.trail, folder.clock)
+        if ports.telemetry is not None:
+            ports.telemetry.watch(health.read)
         supervisor = Supervisor(folder.worker(configuration), health)
         working = asyncio.ensure_future(supervisor.run())
         gateway.start()
         _settle_memory()
         _diagnostics.info("serving on http://%s:%s, writer %s", host, bound, gateway.recorder.writer.id)
         await _serve_http(Application(gateway.path, health, configuration), listening, health)
-        return await _end(gateway, supervisor, working, folder)
+        return await _end(gateway, supervisor, working, folder, ports.telemetry)
 
 
 def _settle_memory() -> None:
@@ -92,11 +94,20 @@ async def _serve_http(application: Application, listening: socket.socket, health
         await asyncio.wait(server.server_state.tasks, timeout=LEAVE)
 
 
-async def _end(gateway: Gateway, supervisor: Supervisor, working: asyncio.Task[None], folder: EmbeddedFolder) -> int:
+async def _end(
+    gateway: Gateway,
+    supervisor: Supervisor,
+    working: asyncio.Task[None],
+    folder: EmbeddedFolder,
+    telemetry: Telemetry | None,
+) -> int:
     said = await gateway.close()
     folder.close()
+    telling = asyncio.ensure_future(asyncio.to_thread(telemetry.close)) if telemetry is not None else None
     committed = await supervisor.finish()
     await working
+    if telling is not None:
+        await telling
     if not (said and committed):
         _diagnostics.error("not everything is committed; the next start goes on from the journal")
     return 0 if said and committed else 1

@@ -95,7 +95,7 @@ def _open_doors(about: str, service: RunService, found: dict[str, Any]) -> Findi
         yield fine(about, f"{door}, and IAM decides who is let in")
     if found.get("iapEnabled"):
         says = "whomever Identity-Aware Proxy lets in can call it"
-        yield wrong(about, says, f"gcloud run services update {service.flags} --no-iap")
+        yield wrong(about, says, f"gcloud beta run services update {service.flags} --no-iap")
 
 
 def _others(about: str, holders: Iterable[Holder], gateway: str, service: RunService) -> Findings:
