@@ -89,6 +89,7 @@ run "the_image_is_its_digest_and_the_process_knows_it" {
       AFFIDAVIT_DEPLOYMENT_SECRET = "projects/acme-gateway-1/secrets/acme-deployment/versions/1"
       AFFIDAVIT_EVIDENCE_BUCKET   = "acme-evidence"
       AFFIDAVIT_EVIDENCE_TOPIC    = "projects/acme-gateway-1/topics/acme-evidence"
+      AFFIDAVIT_FORWARDERS        = "1"
       AFFIDAVIT_IMAGE             = "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
       AFFIDAVIT_PROJECT           = "acme-gateway-1"
     }
