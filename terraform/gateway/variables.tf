@@ -275,6 +275,17 @@ variable "region" {
   }
 }
 
+variable "request_log_bucket" {
+  description = "The audit project's locked log bucket, projects/P/locations/L/buckets/B. Output `gateway` of terraform/audit; null: none."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.request_log_bucket == null || can(regex("^projects/[^/]+/locations/[^/]+/buckets/[A-Za-z0-9_.-]+$", var.request_log_bucket))
+    error_message = "A log bucket is named projects/P/locations/L/buckets/B."
+  }
+}
+
 variable "secrets" {
   description = "Secrets that affidavit.yaml refers to as secret:NAME: the name, and what it is for. Values are added by hand."
   type        = map(string)

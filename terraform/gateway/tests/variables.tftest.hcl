@@ -305,6 +305,16 @@ run "a_zone_is_no_region" {
   expect_failures = [var.region]
 }
 
+run "a_log_bucket_is_no_storage_bucket" {
+  command = plan
+
+  variables {
+    request_log_bucket = "gs://acme-logs"
+  }
+
+  expect_failures = [var.request_log_bucket]
+}
+
 run "a_secret_is_named_not_addressed" {
   command = plan
 
