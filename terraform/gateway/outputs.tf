@@ -9,6 +9,6 @@ output "registry" {
 }
 
 output "url" {
-  description = "Where clients find the gateway: public_url in affidavit.yaml. Null before there is an image."
-  value       = var.domain != null ? "https://${var.domain}" : one(google_cloud_run_v2_service.gateway[*].uri)
+  description = "Where clients find the gateway: public_url in affidavit.yaml. Known before there is a proxy."
+  value       = "https://${coalesce(var.domain, "${var.prefix}-gateway-${var.project_number}.${var.region}.run.app")}"
 }
