@@ -13,6 +13,16 @@ resource "google_service_account" "write_evidence" {
   deletion_policy = "PREVENT"
 }
 
+module "package" {
+  source = "../modules/package"
+
+  bucket  = "${var.prefix}-functions"
+  prefix  = var.prefix
+  project = var.project
+  region  = var.region
+  zip     = var.functions_zip
+}
+
 module "write_evidence" {
   source = "../modules/function"
 
@@ -21,6 +31,7 @@ module "write_evidence" {
   name        = "${var.prefix}-write-evidence"
   entry_point = "write_evidence"
   account     = google_service_account.write_evidence.email
+  package     = module.package
   invokers    = { evidence-push = google_service_account.evidence_push.member }
 
   environment = {
