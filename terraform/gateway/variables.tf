@@ -102,7 +102,9 @@ variable "functions_zip" {
   type        = string
 
   validation {
-    condition     = can(regex("(^|/)functions-[0-9a-f]{16}[.]zip$", var.functions_zip)) && fileexists(var.functions_zip)
+    condition = try(
+      startswith(filesha256(var.functions_zip), regex("(?:^|/)functions-([0-9a-f]{16})[.]zip$", var.functions_zip)[0]), false
+    )
     error_message = "There is no such file, or it is not called functions-<the first 16 hex digits of its SHA-256>.zip."
   }
 }

@@ -125,7 +125,7 @@ run "the_functions_are_named_by_their_hash" {
   expect_failures = [var.functions_zip]
 }
 
-run "the_functions_are_there" {
+run "functions_of_another_hash_are_refused" {
   command = plan
 
   variables {
