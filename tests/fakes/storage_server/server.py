@@ -1,175 +1,131 @@
-"""HTTP/1.1 over asyncio for `api`, in a thread of its own; keeps what was asked, and fails where a test says so."""
+"""The server itself: connections, and faults on them."""
 
 from __future__ import annotations
 
-import asyncio
-import json
+import socket
 import threading
 import time
-from collections import Counter, deque
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Literal, Self
+from collections.abc import Callable, Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Self
 
-import httptools
-
-from fakes.storage_server.api import Api, Operation, Request, Response
-from fakes.storage_server.laws import Buckets
+from fakes.storage_server.buckets import Bucket, Buckets
+from fakes.storage_server.faults import Fault, Faults, Seen
+from fakes.storage_server.wire import Answer, JsonApi, Request
 
 LOOPBACK = "127.0.0.1"
-COUNTS = "/_internal/requests"
-SLOW_S = 1.0
-KEPT = 100_000  # requests
-
-# before: 503 and nothing done; after: done, then 503; cut: done, and the connection ends without an answer;
-# gone: the connection ends and nothing is done; slow: done, answered later; damaged: media that are not what is stored.
-Kind = Literal["before", "after", "cut", "gone", "slow", "damaged"]
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """What happens to the next requests of an operation (`insert`, `media`, …)."""
-
-    operation: str
-    kind: Kind
-    times: int = 1
+SILENT_S = 30.0  # at most; callers have a deadline
 
 
 class StorageServer:
-    """A server in this process: `with StorageServer() as server: …`.
+    """Serves on loopback while the block lasts.
 
-    Attributes:
-        buckets: What is stored; tests may look and change it.
-        requests: Operations in the order in which they came.
+    Args:
+        now: Seconds since 1970: retention, generations and the limit of changes go by it.
+        port: 0: a free one.
     """
 
-    def __init__(self, *, port: int = 0, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, *, now: Callable[[], float] = time.time, port: int = 0) -> None:
         self.buckets = Buckets(now)
-        self.requests: deque[Operation] = deque(maxlen=KEPT)
-        self.counts: Counter[str] = Counter()
-        self.api = Api(self.buckets)
-        self._faults: list[list[Any]] = []
-        self._port = port
-        self._loop = asyncio.new_event_loop()
-        self._bound = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
+        self.faults = Faults()
+        self._http = _Http((LOOPBACK, port), _Handler)
+        self._http.api = JsonApi(self.buckets)
+        self._http.faults = self.faults
+        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True)
+
+    @property
+    def port(self) -> int:
+        return int(self._http.server_address[1])
 
     @property
     def url(self) -> str:
-        return f"http://{LOOPBACK}:{self._port}"
+        """What stands in `STORAGE_EMULATOR_HOST`."""
+        return f"http://{LOOPBACK}:{self.port}"
+
+    @property
+    def requests(self) -> Sequence[Seen]:
+        """Every request that came, in order."""
+        return self.faults.requests
 
     def __enter__(self) -> Self:
         self._thread.start()
-        self._bound.wait()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        self.faults.mend()
+        self._http.shutdown()
+        self._http.server_close()
         self._thread.join()
 
-    def fail(self, fault: Fault) -> None:
-        self._faults.append([fault, fault.times])
+    def make_bucket(self, name: str, *, retention_s: int = 0, locked: bool = False) -> Bucket:
+        """Make a bucket without asking."""
+        policy = {"retentionPolicy": {"retentionPeriod": retention_s}} if retention_s else {}
+        bucket = self.buckets.make({"name": name, **policy})
+        if locked:
+            self.buckets.lock(name, {"ifMetagenerationMatch": str(bucket.metageneration)})
+        return bucket
 
-    def answer(self, request: Request) -> tuple[Response | None, float]:
-        """Return the answer and after how many seconds it comes; None for none."""
-        if request.path == COUNTS:
-            return Response(200, json.dumps(self.counts).encode()), 0.0
-        operation = self.api.operation(request)
-        self.requests.append(operation)
-        self.counts[f"{operation.name} {operation.bucket}"] += 1
-        kind = self._next_fault(operation.name)
-        if kind == "before":
-            return _unavailable(), 0.0
-        if kind == "gone":
-            return None, 0.0
-        answered = self.api.answer(request)
-        if kind == "after":
-            return _unavailable(), 0.0
-        if kind == "cut":
-            return None, 0.0
-        if kind == "damaged":
-            answered = Response(answered.status, answered.body[:-1] + b"\0", answered.headers)
-        return answered, SLOW_S if kind == "slow" else 0.0
+    def allow(self, bucket: str, *permissions: str) -> None:
+        """Take all permissions on a bucket away from callers but these."""
+        self.buckets.bucket(bucket).allowed = frozenset(permissions)
 
-    def _next_fault(self, operation: str) -> Kind | None:
-        for entry in self._faults:
-            if entry[0].operation == operation:
-                entry[1] -= 1
-                if not entry[1]:
-                    self._faults.remove(entry)
-                return entry[0].kind
+    def fail(self, fault: Fault, times: int = 1, *, operation: str = "", name: str = "") -> None:
+        """Break the next requests; see `Faults.fail`."""
+        self.faults.fail(fault, times, operation=operation, name=name)
+
+    def mend(self) -> None:
+        """Answer all requests again."""
+        self.faults.mend()
+
+
+class _Http(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+    api: JsonApi
+    faults: Faults
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of clients that are gone."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Http
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1  # one write an answer
+
+    def do_GET(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        asked = Request(self.command, self.path, self.headers, body)  # type: ignore[arg-type]
+        seen = asked.read()
+        fault = self.server.faults.next_for(seen)
+        if fault is None:
+            return self._send(self.server.api.answer(asked, seen))
+        answer = self.server.api.answer(asked, seen) if fault.persisted or fault.how == "garbled" else Answer()
+        return self._break(fault, answer)
+
+    do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815 the names that http.server calls
+
+    def _break(self, fault: Fault, answer: Answer) -> None:
+        if fault.how == "error":
+            return self._send(Answer(fault.status, b"We encountered an internal error. Please try again."))
+        if fault.how == "garbled":
+            answer.body = bytes(one ^ 1 for one in answer.body)
+            return self._send(answer)
+        if fault.how == "silence":
+            self.server.faults.mended.wait(SILENT_S)
+        self.close_connection = True
+        self.connection.shutdown(socket.SHUT_RDWR)
         return None
 
-    def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        server = self._loop.run_until_complete(
-            self._loop.create_server(lambda: _Connection(self, self._loop), LOOPBACK, self._port, backlog=512)
-        )
-        self._port = server.sockets[0].getsockname()[1]
-        self._bound.set()
-        self._loop.run_forever()
-        server.close()
-        self._loop.run_until_complete(self._loop.shutdown_asyncgens())
-        self._loop.close()
+    def _send(self, answer: Answer) -> None:
+        self.send_response(answer.status)
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(answer.body)))
+        self.end_headers()
+        self.wfile.write(answer.body)
+        self.wfile.flush()
 
-
-class _Connection(asyncio.Protocol):
-    """One client; answers in the order of the requests."""
-
-    def __init__(self, server: StorageServer, loop: asyncio.AbstractEventLoop) -> None:
-        self._server = server
-        self._loop = loop
-        self._parser = httptools.HttpRequestParser(self)
-        self._url = b""
-        self._headers: dict[str, str] = {}
-        self._body: list[bytes] = []
-
-    def connection_made(self, transport: Any) -> None:
-        self._transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserError:
-            self._transport.close()
-
-    def on_message_begin(self) -> None:
-        self._url, self._headers, self._body = b"", {}, []
-
-    def on_url(self, url: bytes) -> None:
-        self._url += url
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
-
-    def on_headers_complete(self) -> None:
-        if self._headers.get("expect", "").lower() == "100-continue":
-            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-
-    def on_body(self, body: bytes) -> None:
-        self._body.append(body)
-
-    def on_message_complete(self) -> None:
-        method = self._parser.get_method().decode()
-        request = Request.read(method, self._url.decode("latin-1"), self._headers, b"".join(self._body))
-        response, after = self._server.answer(request)
-        if after:
-            self._loop.call_later(after, self._write, response)
-        else:
-            self._write(response)
-
-    def _write(self, response: Response | None) -> None:
-        if response is None:
-            self._transport.abort()
-            return
-        headers = {"Content-Type": "application/json; charset=UTF-8", **response.headers}
-        headers["Content-Length"] = str(len(response.body))
-        if response.status == 204:
-            del headers["Content-Length"]
-        head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        self._transport.write(f"HTTP/1.1 {response.status} X\r\n{head}\r\n".encode("latin-1") + response.body)
-
-
-def _unavailable() -> Response:
-    told = {"domain": "global", "reason": "backendError", "message": "Backend Error"}
-    return Response(503, json.dumps({"error": {"code": 503, "message": "Backend Error", "errors": [told]}}).encode())
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
