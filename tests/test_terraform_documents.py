@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from affidavit.cli import _parser
+from affidavit.policy.document import load
 
 ROOT = Path(__file__).parent.parent
 TERRAFORM = ROOT / "terraform"
@@ -49,6 +50,10 @@ FLAGS = {  # of terraform 1.11, those that documents use
 def blocks(page: str, language: str) -> list[str]:
     text = (ROOT / page).read_text(encoding="utf-8")
     return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+def is_configuration(block: str) -> bool:
+    return block.startswith("version:")
 
 
 def simple_commands(line: str) -> list[list[str]]:
@@ -130,6 +135,15 @@ def test_a_target_exists(command: list[str]):
 @pytest.mark.parametrize("command", of("affidavit"))
 def test_a_command_of_ours_is_written_as_the_program_takes_it(command: list[str]):
     _parser().parse_args(command[1:])
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if any(map(is_configuration, blocks(page, "yaml")))])
+def test_a_configuration_is_one_that_the_gateway_takes(page: str, tmp_path: Path):
+    (text,) = filter(is_configuration, blocks(page, "yaml"))
+    path = tmp_path / "affidavit.yaml"
+    path.write_text(text, encoding="utf-8")
+
+    load(path, path.read_bytes())
 
 
 def gcloud() -> dict[str, Any]:

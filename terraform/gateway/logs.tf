@@ -1,10 +1,24 @@
-# What the gateway does not write: who called it, who changed it, and who made tokens of its accounts. It goes to a locked
-# bucket of the audit project, where the owner of this one cannot remove it.
+# What the gateway does not write: who called it, who changed it, who made tokens of its accounts, and what its function found
+# to be no evidence. It goes to a locked bucket of the audit project, where the owner of this one cannot remove it.
 
+locals {
+  sent_logs = join(" OR ", [
+    "log_id(\"run.googleapis.com/requests\")",
+    "log_id(\"requests\")", # the load balancer's
+    "log_id(\"cloudaudit.googleapis.com/activity\")",
+    "log_id(\"cloudaudit.googleapis.com/data_access\")",
+    "log_id(\"cloudaudit.googleapis.com/policy\")",
+    "jsonPayload.alarm:*",
+  ])
+}
+
+# Nobody is exempt. Tokens that IAM Credentials makes are logged by the switch of iam.googleapis.com.
 resource "google_project_iam_audit_config" "this" {
   for_each = {
-    "iam.googleapis.com"           = ["ADMIN_READ", "DATA_READ"] # tokens made by IAM Credentials, too: it has no switch of its own
-    "secretmanager.googleapis.com" = ["DATA_READ"]
+    "iam.googleapis.com"           = ["ADMIN_READ", "DATA_READ", "DATA_WRITE"]
+    "secretmanager.googleapis.com" = ["ADMIN_READ", "DATA_READ", "DATA_WRITE"]
+    "storage.googleapis.com"       = ["ADMIN_READ", "DATA_READ", "DATA_WRITE"]
+    "sts.googleapis.com"           = ["ADMIN_READ", "DATA_READ", "DATA_WRITE"]
   }
 
   project = var.project
@@ -24,8 +38,9 @@ resource "google_logging_project_sink" "audit" {
 
   project                = var.project
   name                   = "${var.prefix}-audit"
-  description            = "Request and audit logs, to the audit project"
+  description            = "Request and audit logs and alarms, to the audit project"
   destination            = "logging.googleapis.com/${each.value}"
-  filter                 = "log_id(\"run.googleapis.com/requests\") OR log_id(\"requests\") OR log_id(\"cloudaudit.googleapis.com/activity\") OR log_id(\"cloudaudit.googleapis.com/data_access\")"
+  filter                 = local.sent_logs
   unique_writer_identity = true
+  deletion_policy        = "PREVENT"
 }

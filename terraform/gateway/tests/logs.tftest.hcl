@@ -7,13 +7,16 @@ run "who_makes_tokens_and_reads_secrets_is_logged" {
   command = plan
 
   assert {
-    condition     = toset([for config in google_project_iam_audit_config.this["iam.googleapis.com"].audit_log_config : config.log_type]) == toset(["ADMIN_READ", "DATA_READ"])
-    error_message = "An attestation made by somebody else would leave no trace."
+    condition     = toset(keys(google_project_iam_audit_config.this)) == toset(["iam.googleapis.com", "secretmanager.googleapis.com", "storage.googleapis.com", "sts.googleapis.com"])
+    error_message = "An attestation made by somebody else, or who read the deployment secret, would leave no trace."
   }
 
   assert {
-    condition     = toset([for config in google_project_iam_audit_config.this["secretmanager.googleapis.com"].audit_log_config : config.log_type]) == toset(["DATA_READ"])
-    error_message = "Who read the deployment secret would leave no trace."
+    condition = alltrue([
+      for service in google_project_iam_audit_config.this :
+      toset([for config in service.audit_log_config : config.log_type]) == toset(["ADMIN_READ", "DATA_READ", "DATA_WRITE"])
+    ])
+    error_message = "A kind of access leaves no trace."
   }
 
   assert {
@@ -26,7 +29,7 @@ run "without_a_log_bucket_nothing_is_sent" {
   command = plan
 
   assert {
-    condition     = length(google_logging_project_sink.audit) == 0
+    condition     = length(google_logging_project_sink.audit) == 0 && output.audit.request_log_writer == null
     error_message = "Sent where?"
   }
 }
@@ -50,9 +53,19 @@ run "request_and_audit_logs_go_to_the_audit_project" {
 
   assert {
     condition = alltrue([
-      for log in ["run.googleapis.com/requests", "requests", "cloudaudit.googleapis.com/activity", "cloudaudit.googleapis.com/data_access"] :
+      for log in ["run.googleapis.com/requests", "requests", "cloudaudit.googleapis.com/activity", "cloudaudit.googleapis.com/data_access", "cloudaudit.googleapis.com/policy"] :
       strcontains(google_logging_project_sink.audit["audit"].filter, "log_id(\"${log}\")")
     ])
     error_message = "Some of them do not."
+  }
+
+  assert {
+    condition     = strcontains(google_logging_project_sink.audit["audit"].filter, "jsonPayload.alarm:*")
+    error_message = "The audit project never hears of a quarantine."
+  }
+
+  assert {
+    condition     = google_logging_project_sink.audit["audit"].deletion_policy == "PREVENT"
+    error_message = "A plan could stop them."
   }
 }
