@@ -1,10 +1,11 @@
-"""Ports of the gateway: the ledger of tool definitions.
+"""Ports of the gateway: the ledger of tool definitions, and its review.
 
 Source: mcp "Duties" (`tools/list`, rug pull).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -29,6 +30,11 @@ class DefinitionLedger(Protocol):
     """Which definition of each tool stands: the first one seen, until somebody accepts another.
 
     Trust: whoever can write it can let a changed definition through; what was shown is in the records all the same.
+
+    Laws, run on every implementation by tests/contracts/test_definition_ledger.py:
+        1. What stands, stands for every process.
+        2. Of many that see a tool's first definition at once, all are told the same one.
+        3. After `Unavailable` it may have been done; doing it again is right.
     """
 
     async def see(self, upstream: str, target: str, digest: str, canonical: bytes) -> str:
@@ -37,4 +43,20 @@ class DefinitionLedger(Protocol):
 
     async def standing(self, upstream: str, target: str) -> str | None:
         """Return the digest that stands, or None for a tool that was never seen."""
+        ...
+
+
+class DefinitionReview(Protocol):
+    """The same, for a person who reads what has changed."""
+
+    def definitions(self) -> Sequence[SeenDefinition]:
+        """Return every definition that was ever shown, tool by tool, of each the newest last."""
+        ...
+
+    def accept(self, upstream: str, target: str, digest: str) -> bool:
+        """Let another definition stand; return False where it was never shown."""
+        ...
+
+    def close(self) -> None:
+        """Let go."""
         ...
