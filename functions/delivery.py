@@ -17,7 +17,6 @@ from typing import Any, Generic, TypeVar
 import flask
 
 from affidavit.errors import Conflict, Malformed, Misconfigured, OutcomeUnknown, Unavailable, VerificationFailed
-from affidavit.serve.diagnostics import configure_diagnostics
 
 DONE, WRONG_METHOD, WRONG_TYPE, FAILED, COME_AGAIN = 200, 405, 415, 500, 503
 
@@ -82,7 +81,6 @@ class Function(Generic[T]):
     def _handler(self) -> T:
         with self._lock:
             if self._opened is None:
-                configure_diagnostics()
                 self._opened = self._open(self._environment)
             return self._opened
 

@@ -3,16 +3,23 @@
 Source: evidence-format section 7; google-cloud "Cost".
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import flask
 
 from affidavit.audit.rounds import Rounds
 from affidavit.clock import system_clock
-from affidavit.wiring.cloud_functions import open_sequence_log
+from affidavit.wiring.cloud import load_cloud
 from delivery import Function
 
-_function = Function("sequence_log", open_sequence_log, contradiction="sequencer_stopped")
+
+def _open(environment: Mapping[str, str]) -> Rounds:
+    rounds: Rounds = load_cloud("sequence_log").open_sequence_log(environment)
+    return rounds
+
+
+_function = Function("sequence_log", _open, contradiction="sequencer_stopped")
 
 
 def sequence_log(request: flask.Request) -> flask.Response:

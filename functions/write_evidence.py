@@ -3,12 +3,21 @@
 Source: evidence-format section 6; google-cloud "Cloud Run and functions" (push subscription with OIDC).
 """
 
+from collections.abc import Mapping
+
 import flask
 
-from affidavit.wiring.cloud_functions import open_write_evidence
+from affidavit.evidence.arrivals import Arrivals
+from affidavit.wiring.cloud import load_cloud
 from delivery import Function
 
-_function = Function("write_evidence", open_write_evidence, media_type="application/json")
+
+def _open(environment: Mapping[str, str]) -> Arrivals:
+    arrivals: Arrivals = load_cloud("write_evidence").open_write_evidence(environment)
+    return arrivals
+
+
+_function = Function("write_evidence", _open, media_type="application/json")
 
 
 def write_evidence(request: flask.Request) -> flask.Response:

@@ -9,7 +9,6 @@ instances" (form and issuer of the tokens).
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import threading
 from collections.abc import Callable, Mapping
@@ -19,7 +18,7 @@ from affidavit.audit.chains import Vouching
 from affidavit.audit.known import Admission
 from affidavit.clock import MINUTE, SECOND, Clock, Micros
 from affidavit.errors import Malformed, Unauthenticated, Unavailable
-from affidavit.evidence.registration import Registration
+from affidavit.evidence.registration import Registration, attestation_audience
 from affidavit.identity.id_token import UnverifiedToken, check_signature
 from affidavit.identity.jwks import IssuerKey, KeySet
 
@@ -117,7 +116,7 @@ class AttestedAdmission:
 
 def _fits(unverified_claims: Mapping[str, Any], registration: Registration, account: str) -> bool:
     claims = unverified_claims
-    audience = f"affidavit:{hashlib.sha256(registration.key.public_bytes_raw()).hexdigest()}"
+    audience = attestation_audience(registration.key.public_bytes_raw())
     return (
         claims.get("iss") == ISSUER
         and claims.get("aud") == audience

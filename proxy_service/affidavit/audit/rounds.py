@@ -72,11 +72,12 @@ class Rounds:
             begun = self.ticks()
             gained = self.sequencer.run(self.clock())
             added += gained
-            pause = begun + EVERY - self.ticks()
-            if not gained or self.ticks() + pause > ends:
+            now = self.ticks()
+            following = max(now, begun + EVERY)
+            if not gained or following > ends:
                 return added
-            if pause > 0:
-                self.sleep(pause)
+            if following > now:
+                self.sleep(following - now)
 
     def _state(self, *, added: int, busy: bool = False) -> Sequenced:
         sequencer = self.sequencer

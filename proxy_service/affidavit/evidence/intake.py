@@ -31,7 +31,7 @@ QUARANTINED = "evidence_quarantined"  # the alarm's stable name
 KNOWN_WRITERS = 256  # registrations kept in memory; others are read again
 
 _PLAIN_NAME = re.compile(r"(?!(?:.*/)?\.)[A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+)*", re.ASCII)
-_SHOWN = 200  # characters of a claimed name in diagnostics
+_LONGEST = 500  # characters; Cloud Storage takes names of 1,024 bytes
 
 _diagnostics = logging.getLogger("affidavit.intake")
 
@@ -188,11 +188,11 @@ def keep(quarantine: EvidenceStore, name: str, data: bytes, why: str) -> None:
         Unavailable, OutcomeUnknown: It may not be there.
     """
     h16 = hashlib.sha256(data).hexdigest()[:16]
-    place = f"{name}.{h16}" if _PLAIN_NAME.fullmatch(name) else f"unnamed/{h16}"
+    is_plain = len(name) <= _LONGEST and _PLAIN_NAME.fullmatch(name)
+    place = f"{name}.{h16}" if is_plain else f"unnamed/{h16}"
     quarantine.create({place: data})
-    _diagnostics.error(
-        "an object is in quarantine: %r: %s", name[:_SHOWN], why, extra={"alarm": QUARANTINED, "object": place}
-    )
+    shown = {"alarm": QUARANTINED, "object": place}
+    _diagnostics.error("an object is in quarantine: %.200r: %.500s", name, why, extra=shown)
 
 
 def _check_bodies(one: EvidenceObject) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from affidavit.adapters.gcp.emulators import refuse_emulators
-from affidavit.adapters.gcp.firestore import FirestoreLedger, open_database
+from affidavit.adapters.gcp.firestore import FirestoreDefinitions, FirestoreLedger, open_database
 from affidavit.adapters.gcp.metadata import attestation
 from affidavit.adapters.gcp.pubsub import PubSubBus, open_publisher
 from affidavit.adapters.gcp.secrets import Secrets, open_secrets
@@ -50,12 +50,13 @@ class CloudGateway:
         refuse_emulators(environment)
         settings = ProxySettings.read(environment)
         storage = open_client(settings.project, environment)
+        database = open_database(settings.project, settings.database, environment)
         return cls(
             settings=settings,
             environment=environment,
             evidence=CloudStorageStore(storage, settings.evidence_bucket),
             bodies={name: CloudStorageStore(storage, bucket) for name, bucket in settings.body_buckets.items()},
-            ledger=FirestoreLedger(open_database(settings.project, settings.database, environment), system_clock),
+            ledger=FirestoreLedger(FirestoreDefinitions(database, system_clock)),
             secrets=Secrets(open_secrets(environment), settings.project),
         )
 

@@ -1,14 +1,12 @@
-"""What the cloud functions run, put together from their environment.
+"""What the cloud function `sequence_log` runs, put together from its environment.
 
-Source: architecture "The way of one call"; google-cloud "Cloud Run and functions".
+Source: architecture "The way of one call"; evidence-format section 7.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from functools import partial
-from typing import Any
 
 from affidavit.adapters.gcp.attestation_keys import from_address
 from affidavit.adapters.gcp.emulators import refuse_emulators
@@ -21,29 +19,9 @@ from affidavit.audit.rounds import Rounds
 from affidavit.audit.sequencer import Sequencer, Sequencing
 from affidavit.clock import system_clock
 from affidavit.errors import Misconfigured
-from affidavit.evidence.arrivals import Arrivals
-from affidavit.evidence.intake import Intake, Stores
-from affidavit.settings import SequenceLogSettings, WriteEvidenceSettings
+from affidavit.settings import SequenceLogSettings
 
 COMMITS_BACK = 200  # that one run reads back, at most: some 5 s of requests
-
-
-def open_write_evidence(environment: Mapping[str, str]) -> Arrivals:
-    """Open what `write_evidence` runs; asks nothing of the network yet.
-
-    Raises:
-        Misconfigured: The environment is wrong, or there are no credentials.
-    """
-    refuse_emulators(environment)
-    settings = WriteEvidenceSettings.read(environment)
-    client = open_client(None, environment)
-    quarantine = CloudStorageStore(client, settings.quarantine_bucket)
-    stores = Stores(
-        evidence=CloudStorageStore(client, settings.evidence_bucket),
-        bodies=partial(_of_class, _body_stores(client, settings.body_buckets)),
-        quarantine=quarantine,
-    )
-    return Arrivals(Intake(stores, origin=settings.origin), quarantine)
 
 
 def open_sequence_log(environment: Mapping[str, str]) -> Rounds:
@@ -55,10 +33,11 @@ def open_sequence_log(environment: Mapping[str, str]) -> Rounds:
     refuse_emulators(environment)
     settings = SequenceLogSettings.read(environment)
     client = open_client(None, environment)
+    bodies = {name: CloudStorageStore(client, bucket) for name, bucket in settings.body_buckets.items()}
     keys = AttestationKeys(from_address(_secure(settings.attestation_keys, environment)), system_clock)
     sequencing = Sequencing(
         store=ReadAhead(CloudStorageStore(client, settings.evidence_bucket)),
-        has_body=ListedBodies(_body_stores(client, settings.body_buckets)),
+        has_body=ListedBodies(bodies),
         heads=CloudStorageHead(client, settings.log_bucket),
         signer=KmsSigner(open_kms(environment), settings.log_key, settings.origin),
         admit=AttestedAdmission(settings.writers, keys, system_clock),
@@ -67,16 +46,6 @@ def open_sequence_log(environment: Mapping[str, str]) -> Rounds:
         walk=COMMITS_BACK,
     )
     return Rounds(Sequencer(sequencing), system_clock)
-
-
-def _body_stores(client: Any, buckets: Mapping[str, str]) -> dict[str, CloudStorageStore]:
-    return {name: CloudStorageStore(client, bucket) for name, bucket in buckets.items()}
-
-
-def _of_class(stores: Mapping[str, CloudStorageStore], name: str) -> CloudStorageStore:
-    if name not in stores:
-        raise Misconfigured(f"AFFIDAVIT_BODY_BUCKETS has no bucket for the retention class {name}: add it there")
-    return stores[name]
 
 
 def _secure(address: str, environment: Mapping[str, str]) -> str:
