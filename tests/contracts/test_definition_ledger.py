@@ -79,8 +79,9 @@ class Firestore:
         return self.over(self.database.open())
 
     def over(self, client):
-        self.ledgers.append(FirestoreLedger(client, self.clock))
-        return self.ledgers[-1], FirestoreDefinitions(client, self.clock)
+        definitions = FirestoreDefinitions(client, self.clock)
+        self.ledgers.append(FirestoreLedger(definitions))
+        return self.ledgers[-1], definitions
 
     def break_next(self, *, persisted):
         """Let the next commit fail, in a way that is not tried again."""
