@@ -32,3 +32,13 @@ resource "google_pubsub_subscription" "evidence_dead" {
     ttl = ""
   }
 }
+
+# The checker looks whether anything waits here. Whoever may look may also acknowledge: Pub/Sub has one permission for both.
+resource "google_pubsub_subscription_iam_member" "checker_looks" {
+  for_each = var.checker_account == null ? {} : { checker = "serviceAccount:${var.checker_account}" }
+
+  project      = var.project
+  subscription = google_pubsub_subscription.evidence_dead.name
+  role         = "roles/pubsub.subscriber"
+  member       = each.value
+}

@@ -8,6 +8,7 @@ locals {
     AFFIDAVIT_DEPLOYMENT_SECRET = "projects/${var.project}/secrets/${google_secret_manager_secret.this[local.deployment].secret_id}/versions/${var.deployment_secret_version}"
     AFFIDAVIT_EVIDENCE_BUCKET   = var.evidence_bucket
     AFFIDAVIT_EVIDENCE_TOPIC    = "projects/${var.project}/topics/${google_pubsub_topic.evidence.name}"
+    AFFIDAVIT_FORWARDERS        = var.domain == null ? "1" : "2" # whose hops stand last in X-Forwarded-For: Google's, and the load balancer's
     AFFIDAVIT_IMAGE             = try(split("@", var.image)[1], "")
     AFFIDAVIT_PROJECT           = var.project
   }

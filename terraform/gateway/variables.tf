@@ -102,7 +102,9 @@ variable "functions_zip" {
   type        = string
 
   validation {
-    condition     = can(regex("(^|/)functions-[0-9a-f]{16}[.]zip$", var.functions_zip)) && fileexists(var.functions_zip)
+    condition = try(
+      startswith(filesha256(var.functions_zip), regex("(?:^|/)functions-([0-9a-f]{16})[.]zip$", var.functions_zip)[0]), false
+    )
     error_message = "There is no such file, or it is not called functions-<the first 16 hex digits of its SHA-256>.zip."
   }
 }
@@ -272,6 +274,17 @@ variable "region" {
   validation {
     condition     = can(regex("^[a-z]+-[a-z]+[0-9]+$", var.region))
     error_message = "A region such as europe-west1, not a zone and not a multi-region."
+  }
+}
+
+variable "request_log_bucket" {
+  description = "The audit project's locked log bucket, projects/P/locations/L/buckets/B. Output `gateway` of terraform/audit; null: none."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.request_log_bucket == null || can(regex("^projects/[^/]+/locations/[^/]+/buckets/[A-Za-z0-9_.-]+$", var.request_log_bucket))
+    error_message = "A log bucket is named projects/P/locations/L/buckets/B."
   }
 }
 

@@ -1,13 +1,16 @@
-"""Ports of the gateway: the ledger of tool definitions, and its review.
+"""Ports of the gateway: the ledger of tool definitions and its review, and who is told how calls went.
 
-Source: mcp "Duties" (`tools/list`, rug pull).
+Source: mcp "Duties" (`tools/list`, rug pull); OpenTelemetry semantic conventions for MCP.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
+
+from affidavit.clock import Micros
+from affidavit.gateway.call import Call
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,4 +62,30 @@ class DefinitionReview(Protocol):
 
     def close(self) -> None:
         """Let go."""
+        ...
+
+
+class Telemetry(Protocol):
+    """Told how calls went, for operators; never evidence, and nothing waits for it.
+
+    Trust: none. What it is told leaves the house, so it takes names and times of a call, never what was said in it.
+    """
+
+    def call_ended(self, call: Call, failure: str | int | None, at: Micros) -> None:
+        """Take note of a call that has ended, once its last record is made.
+
+        Args:
+            call: The call.
+            failure: Our code of a refusal, how its forwarding ended, the upstream's own JSON-RPC code, or
+                `tool_error`; None where it went well.
+            at: When it ended.
+        """
+        ...
+
+    def watch(self, state: Callable[[], Mapping[str, Any]]) -> None:
+        """Read the gateway's state from time to time, as `/readyz` shows it."""
+        ...
+
+    def close(self) -> None:
+        """Send what is left, for a second at most."""
         ...

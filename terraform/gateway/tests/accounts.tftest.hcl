@@ -91,3 +91,43 @@ run "pubsub_alone_makes_tokens_of_the_push_identity" {
     error_message = "Somebody else could push, or nobody."
   }
 }
+
+run "before_there_is_a_checker_nobody_reads_dead_letters" {
+  command = plan
+
+  assert {
+    condition     = length(google_pubsub_subscription_iam_member.checker_looks) == 0
+    error_message = "Somebody."
+  }
+}
+
+run "the_audit_projects_checker_looks_at_dead_letters" {
+  command = plan
+
+  variables {
+    checker_account = "acme-checker@acme-audit-1.iam.gserviceaccount.com"
+  }
+
+  assert {
+    condition = (
+      google_pubsub_subscription_iam_member.checker_looks["checker"].subscription == "acme-evidence-dead" &&
+      google_pubsub_subscription_iam_member.checker_looks["checker"].role == "roles/pubsub.subscriber" &&
+      google_pubsub_subscription_iam_member.checker_looks["checker"].member == "serviceAccount:acme-checker@acme-audit-1.iam.gserviceaccount.com"
+    )
+    error_message = "It cannot look, or at something else."
+  }
+}
+
+run "the_audit_project_is_told_whom_to_let_in" {
+  command = plan
+
+  assert {
+    condition     = output.audit.gateway_account == "acme-gateway@acme-gateway-1.iam.gserviceaccount.com" && output.audit.write_evidence_account == "acme-write-evidence@acme-gateway-1.iam.gserviceaccount.com"
+    error_message = "The log would admit somebody else."
+  }
+
+  assert {
+    condition     = output.audit.dead_letters == ["projects/acme-gateway-1/subscriptions/acme-evidence-dead"]
+    error_message = "The checker would look somewhere else."
+  }
+}

@@ -2,7 +2,7 @@
 body_buckets      = { payroll = "acme-body-payroll", standard = "acme-body-standard" }
 config_file       = "tests/deployment/affidavit.yaml"
 evidence_bucket   = "acme-evidence"
-functions_zip     = "tests/deployment/functions-0123456789abcdef.zip"
+functions_zip     = "tests/deployment/functions-76038c5572ab3d54.zip"
 image             = "europe-west1-docker.pkg.dev/acme-gateway-1/acme/gateway@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 origin            = "gateway.example.com/audit"
 prefix            = "acme"

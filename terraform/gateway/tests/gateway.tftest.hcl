@@ -89,6 +89,7 @@ run "the_image_is_its_digest_and_the_process_knows_it" {
       AFFIDAVIT_DEPLOYMENT_SECRET = "projects/acme-gateway-1/secrets/acme-deployment/versions/1"
       AFFIDAVIT_EVIDENCE_BUCKET   = "acme-evidence"
       AFFIDAVIT_EVIDENCE_TOPIC    = "projects/acme-gateway-1/topics/acme-evidence"
+      AFFIDAVIT_FORWARDERS        = "1"
       AFFIDAVIT_IMAGE             = "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
       AFFIDAVIT_PROJECT           = "acme-gateway-1"
     }
@@ -139,8 +140,13 @@ run "everything_but_the_proxy_is_made_before_there_is_an_image" {
   }
 
   assert {
-    condition     = output.registry == "europe-west1-docker.pkg.dev/acme-gateway-1/acme" && output.url == null
+    condition     = output.registry == "europe-west1-docker.pkg.dev/acme-gateway-1/acme"
     error_message = "The first image has nowhere to go."
+  }
+
+  assert {
+    condition     = output.url == "https://acme-gateway-123456789012.europe-west1.run.app"
+    error_message = "The configuration cannot say where clients will find the gateway."
   }
 }
 

@@ -26,6 +26,11 @@ run "with_a_domain_nobody_goes_around_its_load_balancer" {
   }
 
   assert {
+    condition     = one([for env in google_cloud_run_v2_service.gateway[0].template[0].containers[0].env : env.value if env.name == "AFFIDAVIT_FORWARDERS"]) == "2"
+    error_message = "The records would name the load balancer as the client."
+  }
+
+  assert {
     condition     = google_compute_region_network_endpoint_group.gateway["gateway"].network_endpoint_type == "SERVERLESS" && google_compute_region_network_endpoint_group.gateway["gateway"].cloud_run[0].service == "acme-gateway"
     error_message = "Something else stands behind it."
   }

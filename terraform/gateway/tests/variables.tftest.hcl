@@ -125,7 +125,7 @@ run "the_functions_are_named_by_their_hash" {
   expect_failures = [var.functions_zip]
 }
 
-run "the_functions_are_there" {
+run "functions_of_another_hash_are_refused" {
   command = plan
 
   variables {
@@ -303,6 +303,16 @@ run "a_zone_is_no_region" {
   }
 
   expect_failures = [var.region]
+}
+
+run "a_log_bucket_is_no_storage_bucket" {
+  command = plan
+
+  variables {
+    request_log_bucket = "gs://acme-logs"
+  }
+
+  expect_failures = [var.request_log_bucket]
 }
 
 run "a_secret_is_named_not_addressed" {

@@ -16,7 +16,11 @@ ORIGIN = "gateway.example.com/audit"
 
 def key(*arguments, **environment):
     return subprocess.run(
-        [PROGRAM, "key", *map(str, arguments)], capture_output=True, text=True, env={**os.environ, **environment}
+        [PROGRAM, "key", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **environment},
     )
 
 

@@ -26,3 +26,17 @@ override_resource {
     name   = "projects/acme-gateway-1/serviceAccounts/acme-evidence-push@acme-gateway-1.iam.gserviceaccount.com"
   }
 }
+
+mock_resource "google_service_account" {
+  defaults = {
+    email  = "acme-builder@acme-gateway-1.iam.gserviceaccount.com"
+    member = "serviceAccount:acme-builder@acme-gateway-1.iam.gserviceaccount.com"
+    name   = "projects/acme-gateway-1/serviceAccounts/acme-builder@acme-gateway-1.iam.gserviceaccount.com"
+  }
+}
+
+mock_resource "google_cloudfunctions2_function" {
+  defaults = {
+    service_config = { uri = "https://acme-write-evidence-abc-ew.a.run.app" }
+  }
+}
