@@ -168,7 +168,7 @@ class KeyServer:
     """Serves an issuer's key set over HTTP on loopback, or fails to.
 
     Attributes:
-        fault: None, `down` (503), `garbage`, `huge`, or `slow` (answers after `delay` seconds).
+        fault: None, `down` (503), `elsewhere` (302), `garbage`, `huge`, or `slow` (answers after `delay` seconds).
         requests: How many came.
     """
 
@@ -204,6 +204,8 @@ class KeyServer:
             self._stopping.wait(self._delay)
         if self.fault == "down":
             return 503, b"down for maintenance"
+        if self.fault == "elsewhere":
+            return 302, self.issuer.jwks()
         if self.fault == "garbage":
             return 200, b"<html>Please sign in</html>"
         if self.fault == "huge":
@@ -219,6 +221,8 @@ class KeyServer:
                 self.send_response(status)
                 self.send_header("content-type", "application/json")
                 self.send_header("content-length", str(len(body)))
+                if status == 302:
+                    self.send_header("location", self.path)
                 self.end_headers()
                 self.wfile.write(body)
 

@@ -32,9 +32,9 @@ def open_sequence_log(environment: Mapping[str, str]) -> Rounds:
     """
     refuse_emulators(environment)
     settings = SequenceLogSettings.read(environment)
+    keys = AttestationKeys(from_address(_secure(settings.attestation_keys, environment)), system_clock)
     client = open_client(None, environment)
     bodies = {name: CloudStorageStore(client, bucket) for name, bucket in settings.body_buckets.items()}
-    keys = AttestationKeys(from_address(_secure(settings.attestation_keys, environment)), system_clock)
     sequencing = Sequencing(
         store=ReadAhead(CloudStorageStore(client, settings.evidence_bucket)),
         has_body=ListedBodies(bodies),
