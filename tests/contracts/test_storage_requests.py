@@ -90,6 +90,25 @@ def test_the_log_uses_preconditions_where_emulators_enforce_them(strict):
     assert asked == {("objects.insert", "ifGenerationMatch"), ("objects.get",), ("objects.list",), ("objects.delete",)}
 
 
+def test_partial_tiles_of_many_full_ones_are_found_by_one_listing_a_folder(strict):
+    """google-cloud "Cost": a listing costs as much as a write."""
+    full = [f"tile/0/{number:03}" for number in range(200, 240)] + ["tile/0/x001/000", "tile/entries/239"]
+    gone = ["tile/0/200.p/1", "tile/0/239.p/255", "tile/0/x001/000.p/7", "tile/entries/239.p/9"]
+    kept = ["tile/0/199.p/1", "tile/0/240.p/1", "tile/0/x001/001.p/1", "tile/1/000.p/2"]
+    strict.heads.put_tiles({path: path.encode() for path in (*full, *gone, *kept)})
+    strict.server.requests.clear()
+
+    strict.heads.drop_partials(full)
+
+    asked = [(seen.operation, seen.name) for seen in strict.server.requests]
+    assert len([one for one in asked if one[0] == "objects.list"]) == 3
+    assert {name for operation, name in asked if operation == "objects.delete"} == {*gone}
+    assert {path for path in (*full, *gone, *kept) if strict.heads.tile(path) is not None} == {*full, *kept}
+    strict.server.requests.clear()
+    strict.heads.drop_partials([])
+    assert strict.server.requests == []
+
+
 def test_the_client_keeps_as_many_connections_as_threads_use():
     """requests keeps ten, and opens and throws away the others."""
     client = open_client(None, {"STORAGE_EMULATOR_HOST": "http://127.0.0.1:1"})

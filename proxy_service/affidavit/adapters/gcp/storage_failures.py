@@ -102,7 +102,7 @@ class Failure:
         if self.status in {0, HTTPStatus.UNAUTHORIZED}:
             return Misconfigured(f"the Google credentials are not accepted: {CREDENTIALS}")
         if self.status == HTTPStatus.NOT_FOUND:
-            return Misconfigured(f"there is no bucket {bucket}: apply terraform/audit, or correct its name")
+            return Misconfigured(f"there is no bucket {bucket}: correct its name, or make it with terraform/audit")
         if self.status != HTTPStatus.FORBIDDEN:
             return Misconfigured(f"Cloud Storage refuses to {what} in {bucket}: {self.status} {self._reason}")
         if self._reason == "retentionPolicyNotMet" or "retention policy" in self._text:
