@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import fcntl
-import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -26,99 +25,13 @@ from affidavit.audit.verify.checkpoints import HEAD
 from affidavit.audit.verify.classes import HEADER_BYTES, mentioned_classes, stated_classes
 from affidavit.audit.verify.walk import CHECKPOINT_NAME, COMMIT_NAME
 from affidavit.cli.progress import Bar
+from affidavit.cli.sources import CloudBucket, Sources, is_cloud
 from affidavit.errors import Malformed, Misconfigured, Unavailable
-from affidavit.evidence.names import (
-    RETENTION_CLASS,
-    parse_bodies_name,
-    parse_registration_name,
-    parse_segment_name,
-)
+from affidavit.evidence.names import parse_bodies_name, parse_registration_name, parse_segment_name
 from affidavit.tlog.tiles import parse_path
 from affidavit.wiring.cloud import load_cloud
 
-SCHEME = "gs://"
-EVIDENCE = "-evidence"
 MARK = "copy-of"  # a file in a copy that says of what
-
-_BUCKET = re.compile(r"gs://([a-z0-9][a-z0-9._-]{1,220}[a-z0-9])/?", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class CloudBucket:
-    """A bucket that a command line names."""
-
-    name: str
-
-    def __str__(self) -> str:
-        return SCHEME + self.name
-
-
-Place = Path | CloudBucket
-
-
-def place(text: str) -> Place:
-    """Return a folder, or a bucket where the text begins with `gs://`; raises `argparse.ArgumentTypeError`."""
-    if not text.startswith(SCHEME):
-        return Path(text)
-    found = _BUCKET.fullmatch(text)
-    if found is None:
-        raise argparse.ArgumentTypeError(f"{text}: a bucket reads gs://NAME")
-    return CloudBucket(found[1])
-
-
-@dataclass(frozen=True, slots=True)
-class Sources:
-    """The buckets to copy.
-
-    Attributes:
-        prefix: What the names of the body buckets begin with; None where none are taken for granted.
-        elsewhere: Classes whose bucket is given as a folder.
-    """
-
-    evidence: str | None
-    log: str | None
-    bodies: Mapping[str, str]
-    prefix: str | None
-    elsewhere: frozenset[str]
-
-    @classmethod
-    def of(cls, arguments: argparse.Namespace) -> Sources:
-        """Return what the arguments name.
-
-        Raises:
-            Misconfigured: They do not fit together.
-        """
-        whole = arguments.dir.name if isinstance(arguments.dir, CloudBucket) else None
-        if whole is not None and arguments.evidence is not None:
-            raise Misconfigured(f"{arguments.dir} and --evidence both name the evidence")
-        bodies, elsewhere = _bodies(arguments.bodies)
-        evidence, log = _cloud(arguments.evidence), _cloud(arguments.log)
-        if whole is None:
-            return cls(evidence, log, bodies, None, elsewhere)
-        prefix = whole.removesuffix(EVIDENCE) if whole.endswith(EVIDENCE) else None
-        if prefix is None and (arguments.log is None or not arguments.bodies):
-            raise Misconfigured(
-                f"{arguments.dir}: its siblings are not known, since its name does not end in {EVIDENCE}. Give them "
-                "with --log and --bodies"
-            )
-        if arguments.log is None:
-            log = f"{prefix}-log"
-        return cls(whole, log, bodies, prefix, elsewhere)
-
-    @property
-    def given(self) -> bool:
-        """Whether there is anything to copy."""
-        return bool(self.evidence or self.log or self.bodies)
-
-    def bucket_of(self, retention_class: str) -> str | None:
-        """Return the bucket to copy for a class, None where there is none."""
-        if retention_class in self.elsewhere:
-            return None
-        return self.bodies.get(retention_class) or (self.prefix and f"{self.prefix}-body-{retention_class}")
-
-    def mark(self) -> str:
-        """Return what tells copies of one log from those of another."""
-        return "".join(f"{SCHEME}{name}\n" for name in (self.evidence, self.log) if name)
 
 
 @contextlib.contextmanager
@@ -181,7 +94,7 @@ class _Copying:
 
     def arguments(self, given: argparse.Namespace) -> argparse.Namespace:
         """Return the arguments with the copies in place of the buckets."""
-        bodies = [text for text in given.bodies if not _is_cloud(text)]
+        bodies = [text for text in given.bodies if not is_cloud(text)]
         if self.classes or self.sources.prefix:
             bodies.append(str(self.root / "bodies"))
         evidence = self.root / "evidence" if self.sources.evidence else given.evidence
@@ -231,30 +144,6 @@ def _root(copy: Path | None, sources: Sources) -> Iterator[Path]:
             file.write(sources.mark())
             file.flush()
         yield copy
-
-
-def _cloud(given: Place | None) -> str | None:
-    return given.name if isinstance(given, CloudBucket) else None
-
-
-def _is_cloud(text: str) -> bool:
-    return text.rpartition("=")[2].startswith(SCHEME)
-
-
-def _bodies(given: list[str]) -> tuple[dict[str, str], frozenset[str]]:
-    """Return class to bucket, and the classes for which a folder is given."""
-    buckets: dict[str, str] = {}
-    elsewhere: set[str] = set()
-    for text in given:
-        retention_class, separator, where = text.partition("=")
-        if not _is_cloud(text):
-            elsewhere |= {retention_class} if separator and RETENTION_CLASS.fullmatch(retention_class) else set()
-            continue
-        found = _BUCKET.fullmatch(where)
-        if not (RETENTION_CLASS.fullmatch(retention_class) and found):
-            raise Misconfigured(f"--bodies {text}: say whose bucket it is: --bodies CLASS=gs://NAME")
-        buckets[retention_class] = found[1]
-    return buckets, frozenset(elsewhere)
 
 
 def _classes_in(name: str, path: Path) -> frozenset[str]:

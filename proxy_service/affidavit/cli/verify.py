@@ -26,8 +26,9 @@ from affidavit.audit.verify.expect import Expected, accept, read_expected
 from affidavit.audit.verify.notes import LogKeys, parse_keys
 from affidavit.audit.verify.report import UNREADABLE, WRONG_USAGE, Report
 from affidavit.audit.verify.verification import Request, verify
-from affidavit.cli.copies import Sources, local, place
+from affidavit.cli.copies import local
 from affidavit.cli.progress import Bar
+from affidavit.cli.sources import Sources, place
 from affidavit.cli.verdict import show
 from affidavit.clock import SECOND, Micros, system_clock
 from affidavit.errors import Malformed, Misconfigured, Unavailable
