@@ -7,8 +7,9 @@ import threading
 import pytest
 from google.auth.credentials import AnonymousCredentials
 
-from affidavit.adapters.gcp.storage import open_client
-from fakes.cloud_storage import store_of
+from affidavit.adapters.gcp.storage import CloudStorageStore, open_client
+from affidavit.errors import Misconfigured
+from fakes.cloud_storage import client_of, store_of
 from fakes.storage_server import Fault
 
 CREATE = "storage.objects.create"
@@ -128,3 +129,14 @@ def test_on_cloud_run_no_request_looks_for_proxies(environment, looks):
 @pytest.mark.parametrize("kind", ["strict", "fake-gcs"])
 def test_the_whole_store_is_used_alike(request, kind):
     use_the_whole_store(store_of(kind, request))
+
+
+@pytest.mark.parametrize("kind", ["strict", "fake-gcs"])
+def test_a_bucket_that_is_not_there_is_not_an_empty_one(request, kind):
+    client = client_of(kind, request)
+    store = CloudStorageStore(client, "nowhere-to-be-found")
+
+    with pytest.raises(Misconfigured, match="there is no bucket nowhere-to-be-found"):
+        list(store.names(""))
+    with pytest.raises(Misconfigured, match="there is no bucket nowhere-to-be-found"):
+        store.create({"a": b""})

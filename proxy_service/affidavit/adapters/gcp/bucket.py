@@ -18,7 +18,7 @@ from typing import IO, Any, TypeVar
 
 from google.cloud.storage import Client
 
-from affidavit.adapters.gcp.storage_failures import CREATE, DELETE, ERRORS, READ, REPLACE, Corrupted, Failure
+from affidavit.adapters.gcp.storage_failures import CREATE, DELETE, ERRORS, LIST, READ, REPLACE, Corrupted, Failure
 from affidavit.errors import AffidavitError, Conflict, Malformed, Misconfigured, OutcomeUnknown
 from affidavit.evidence.names import OBJECT
 
@@ -204,7 +204,7 @@ class CloudBucket:
                 return
 
     def _page(self, prefix: str, start: str, fields: str, token: str | None) -> tuple[list[Any], str | None]:
-        return self._try(READ, lambda _: self._list(prefix, start, fields, token))
+        return self._try(LIST, lambda _: self._list(prefix, start, fields, token))
 
     def _list(self, prefix: str, start: str, fields: str, token: str | None) -> tuple[list[Any], str | None]:
         listing = self._client.list_blobs(

@@ -28,11 +28,13 @@ ERRORS = (
     urllib3.exceptions.HTTPError,
     OSError,
 )
-CREATE, REPLACE, READ, DELETE = "create objects", "replace objects", "read objects", "delete objects"
+CREATE, REPLACE, DELETE = "create objects", "replace objects", "delete objects"
+READ, LIST = "read objects", "list objects"
 
 _ROLES = {
     CREATE: "roles/storage.objectCreator",
     READ: "roles/storage.objectViewer",
+    LIST: "roles/storage.objectViewer",
     REPLACE: "roles/storage.objectUser",
     DELETE: "roles/storage.objectUser",
 }
