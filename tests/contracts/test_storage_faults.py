@@ -6,6 +6,8 @@ import gzip
 from dataclasses import replace
 
 import pytest
+from google.auth.credentials import Credentials
+from google.auth.exceptions import RefreshError, TransportError
 
 from affidavit.adapters.gcp.bucket import DEADLINE_S, MAX_OBJECT, PAGE
 from affidavit.adapters.gcp.storage import CloudStorageHead, CloudStorageStore, open_client
@@ -322,3 +324,30 @@ def test_a_log_bucket_with_a_retention_policy_is_said(strict):
 def test_an_emulator_must_be_an_address_and_is_refused_on_cloud_run(environment, why):
     with pytest.raises(Misconfigured, match=why):
         open_client(None, environment)
+
+
+class NoToken(Credentials):
+    """Credentials for which no token is to be had."""
+
+    def __init__(self, error):
+        super().__init__()
+        self.error = error
+
+    def refresh(self, request):
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    ("error", "raised"),
+    [
+        (TransportError("the metadata server does not answer"), Unavailable),
+        (RefreshError("try again", retryable=True), Unavailable),
+        (RefreshError("this account is gone"), Misconfigured),
+    ],
+)
+def test_without_a_token_nothing_is_sent(strict, error, raised):
+    client = open_client("a-project", {}, credentials=NoToken(error))
+    store = CloudStorageStore(client, "evidence", patience=strict.patience)
+
+    with pytest.raises(raised):
+        store.create({"a": b"one"})

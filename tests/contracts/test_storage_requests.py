@@ -7,8 +7,9 @@ import threading
 import pytest
 from google.auth.credentials import AnonymousCredentials
 
-from affidavit.adapters.gcp.storage import open_client
-from fakes.cloud_storage import store_of
+from affidavit.adapters.gcp.storage import CloudStorageStore, open_client
+from affidavit.errors import Misconfigured
+from fakes.cloud_storage import client_of, store_of
 from fakes.storage_server import Fault
 
 CREATE = "storage.objects.create"
@@ -90,6 +91,25 @@ def test_the_log_uses_preconditions_where_emulators_enforce_them(strict):
     assert asked == {("objects.insert", "ifGenerationMatch"), ("objects.get",), ("objects.list",), ("objects.delete",)}
 
 
+def test_partial_tiles_of_many_full_ones_are_found_by_one_listing_a_folder(strict):
+    """google-cloud "Cost": a listing costs as much as a write."""
+    full = [f"tile/0/{number:03}" for number in range(200, 240)] + ["tile/0/x001/000", "tile/entries/239"]
+    gone = ["tile/0/200.p/1", "tile/0/239.p/255", "tile/0/x001/000.p/7", "tile/entries/239.p/9"]
+    kept = ["tile/0/199.p/1", "tile/0/240.p/1", "tile/0/x001/001.p/1", "tile/1/000.p/2"]
+    strict.heads.put_tiles({path: path.encode() for path in (*full, *gone, *kept)})
+    strict.server.requests.clear()
+
+    strict.heads.drop_partials(full)
+
+    asked = [(seen.operation, seen.name) for seen in strict.server.requests]
+    assert len([one for one in asked if one[0] == "objects.list"]) == 3
+    assert {name for operation, name in asked if operation == "objects.delete"} == {*gone}
+    assert {path for path in (*full, *gone, *kept) if strict.heads.tile(path) is not None} == {*full, *kept}
+    strict.server.requests.clear()
+    strict.heads.drop_partials([])
+    assert strict.server.requests == []
+
+
 def test_the_client_keeps_as_many_connections_as_threads_use():
     """requests keeps ten, and opens and throws away the others."""
     client = open_client(None, {"STORAGE_EMULATOR_HOST": "http://127.0.0.1:1"})
@@ -109,3 +129,14 @@ def test_on_cloud_run_no_request_looks_for_proxies(environment, looks):
 @pytest.mark.parametrize("kind", ["strict", "fake-gcs"])
 def test_the_whole_store_is_used_alike(request, kind):
     use_the_whole_store(store_of(kind, request))
+
+
+@pytest.mark.parametrize("kind", ["strict", "fake-gcs"])
+def test_a_bucket_that_is_not_there_is_not_an_empty_one(request, kind):
+    client = client_of(kind, request)
+    store = CloudStorageStore(client, "nowhere-to-be-found")
+
+    with pytest.raises(Misconfigured, match="there is no bucket nowhere-to-be-found"):
+        list(store.names(""))
+    with pytest.raises(Misconfigured, match="there is no bucket nowhere-to-be-found"):
+        store.create({"a": b""})

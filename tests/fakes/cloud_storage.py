@@ -36,6 +36,14 @@ class Clock:
         self.seconds += seconds
 
 
+class FastClock(Clock):
+    """Two seconds pass between any two looks at it: a name can be changed at once."""
+
+    def __call__(self) -> float:
+        self.seconds += 2
+        return self.seconds
+
+
 @dataclass(slots=True)
 class Strict:
     """The strict server and a client of it, on one clock; `evidence` and `log` are buckets."""
@@ -94,12 +102,19 @@ class Beneath:
             yield name.removeprefix(self._prefix)
 
 
+def client_of(kind: str, request: pytest.FixtureRequest) -> Client:
+    """Return a client of a server: `strict` or `fake-gcs`."""
+    if kind == "strict":
+        return request.getfixturevalue("strict").client
+    return open_client(None, {"STORAGE_EMULATOR_HOST": request.getfixturevalue("fake_gcs_server")})
+
+
 def store_of(kind: str, request: pytest.FixtureRequest) -> CloudStorageStore | Beneath:
     """Return an empty evidence store: `strict`, `fake-gcs` or `project`."""
     if kind == "strict":
         return request.getfixturevalue("strict").store
     if kind == "fake-gcs":
-        return CloudStorageStore(*_new_bucket(request.getfixturevalue("fake_gcs_server")))
+        return CloudStorageStore(*_new_bucket(client_of(kind, request)))
     return Beneath(CloudStorageStore(_project(), told("EVIDENCE_BUCKET")), f"contracts/{uuid.uuid4()}/")
 
 
@@ -108,15 +123,14 @@ def heads_of(kind: str, request: pytest.FixtureRequest) -> CloudStorageHead:
     if kind == "strict":
         return request.getfixturevalue("strict").heads
     if kind == "fake-gcs":
-        return CloudStorageHead(*_new_bucket(request.getfixturevalue("fake_gcs_server")))
+        return CloudStorageHead(*_new_bucket(client_of(kind, request)))
     client = _project()
     for blob in client.list_blobs(told("LOG_BUCKET")):
         blob.delete()
     return CloudStorageHead(client, told("LOG_BUCKET"))
 
 
-def _new_bucket(url: str) -> tuple[Client, str]:
-    client = open_client(None, {"STORAGE_EMULATOR_HOST": url})
+def _new_bucket(client: Client) -> tuple[Client, str]:
     name = f"contracts-{os.getpid()}-{next(_numbers)}"
     client.create_bucket(name)
     return client, name

@@ -1,6 +1,7 @@
 """`affidavit verify`: prove, offline, that nothing committed was altered or removed.
 
-Needs a copy of the buckets and the log's verifier key, nothing else. Never writes, never asks the network.
+Needs a copy of the buckets and the log's verifier key, nothing else; buckets on Google Cloud are copied first
+(`copies.py`). Never writes to what it verifies; of a folder, never asks the network.
 
 Source: evidence-format section 9.
 """
@@ -11,15 +12,13 @@ import argparse
 import json
 import os
 import sys
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from affidavit.audit.verify.buckets import BodyBuckets, Bucket, Buckets, read_file
 from affidavit.audit.verify.checkpoints import Known
@@ -27,12 +26,14 @@ from affidavit.audit.verify.expect import Expected, accept, read_expected
 from affidavit.audit.verify.notes import LogKeys, parse_keys
 from affidavit.audit.verify.report import UNREADABLE, WRONG_USAGE, Report
 from affidavit.audit.verify.verification import Request, verify
+from affidavit.cli.copies import local
+from affidavit.cli.progress import Bar
+from affidavit.cli.sources import Sources, place
 from affidavit.cli.verdict import show
 from affidavit.clock import SECOND, Micros, system_clock
 from affidavit.errors import Malformed, Misconfigured, Unavailable
 from affidavit.evidence.names import RETENTION_CLASS
 
-SLOW = 2.0  # seconds until a progress bar is worth its noise
 INTERRUPTED = 130  # what a shell expects of a command that Ctrl-C ended
 _SEED_BYTES = 16
 
@@ -64,6 +65,12 @@ examples
       one that is switched off, or an archived copy: time is judged as of its newest commit
   affidavit verify --evidence E --bodies B --log L --key gateway.example.com/audit+1a2b3c4d+AQ…
       copies of buckets; B holds one folder for each retention class, or say --bodies standard=DIR
+  affidavit verify gs://acme-evidence --copy ./acme --key gateway.example.com/audit+1a2b3c4d+AQ…
+      buckets on Google Cloud, with acme-log and the body bucket of each class (acme-body-standard, …); the copy is
+      kept, and next time only what is new is fetched. Without --copy it is removed afterwards.
+      Needs the role roles/storage.objectViewer on them, and pip install "affidavit[gcp]"
+  affidavit verify gs://a --log gs://b --bodies standard=gs://c --key log.vkey
+      buckets of other names
   affidavit verify ./data --known checkpoint-of-last-year
       also prove that the log still begins as it did then: keep checkpoints, nothing else shows that
       everything was rolled back
@@ -83,17 +90,26 @@ def add_parser(subparsers: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "dir", nargs="?", type=Path, metavar="DIR", help="a data folder: evidence/ bodies/ log/ log.vkey"
+        "dir",
+        nargs="?",
+        type=place,
+        metavar="DIR|gs://BUCKET",
+        help="a data folder: evidence/ bodies/ log/ log.vkey; or an evidence bucket whose siblings are named alike",
     )
-    parser.add_argument("--evidence", type=Path, metavar="DIR", help="a copy of the evidence bucket")
+    parser.add_argument(
+        "--evidence", type=place, metavar="DIR|gs://BUCKET", help="the evidence bucket, or a copy of it"
+    )
     parser.add_argument(
         "--bodies",
         action="append",
         default=[],
-        metavar="DIR|CLASS=DIR",
-        help="a folder with a copy of each body bucket, or the copy of one; may be given again",
+        metavar="DIR|CLASS=DIR|CLASS=gs://BUCKET",
+        help="a folder with a copy of each body bucket, or one such bucket or its copy; may be given again",
     )
-    parser.add_argument("--log", type=Path, metavar="DIR", help="a copy of the log bucket")
+    parser.add_argument("--log", type=place, metavar="DIR|gs://BUCKET", help="the log bucket, or a copy of it")
+    parser.add_argument(
+        "--copy", type=Path, metavar="DIR", help="keep the copies of buckets here, and fetch only what is not there yet"
+    )
     parser.add_argument(
         "--key",
         action="append",
@@ -123,13 +139,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Verify; return 0, 1, 2 or 3 as the help says."""
     errors = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
     try:
-        request, expected = _request(arguments, system_clock()), _expected(arguments.expect)
+        expected, report = _verify(arguments, errors)
     except Misconfigured as error:
         errors.print(f"affidavit verify: {error}")
         return WRONG_USAGE
-    try:
-        with _Bar(errors) as bar:
-            report = verify(replace(request, progress=bar.move))
     except Unavailable as error:
         errors.print(f"affidavit verify: {error}")
         return UNREADABLE
@@ -143,6 +156,18 @@ def run(arguments: argparse.Namespace) -> int:
     return report.status
 
 
+def _verify(arguments: argparse.Namespace, errors: Console) -> tuple[list[Expected], Report]:
+    sources = Sources.of(arguments)
+    if not sources.given:
+        _buckets(arguments)  # says what is wrong with them first
+    asked, expected = _asked(arguments, system_clock()), _expected(arguments.expect)
+    with local(arguments, sources, os.environ, errors) as copied:
+        # Disposal goes by the time of looking; what is late, by the time when copying began.
+        request = replace(asked, buckets=_buckets(copied), now=system_clock())
+        with Bar(errors, "verifying") as bar:
+            return expected, verify(replace(request, progress=bar.move))
+
+
 def _print(report: Report, *, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(json.dumps(report.form()) + "\n")
@@ -150,9 +175,9 @@ def _print(report: Report, *, as_json: bool) -> None:
         show(report, Console(soft_wrap=True, highlight=False))
 
 
-def _request(arguments: argparse.Namespace, now: Micros) -> Request:
+def _asked(arguments: argparse.Namespace, now: Micros) -> Request:
     return Request(
-        buckets=_buckets(arguments),
+        buckets=Buckets.of("", [], {}, ""),
         keys=_keys(arguments),
         now=now,
         as_of=_as_of(arguments.as_of, now),
@@ -207,6 +232,8 @@ def _bodies(given: Sequence[str], folder: Path | None) -> BodyBuckets:
 
 def _keys(arguments: argparse.Namespace) -> LogKeys:
     given: list[str] = list(arguments.key)
+    if not given and not isinstance(arguments.dir, Path | None):
+        raise Misconfigured("--key is missing: the log's verifier key lies in no bucket; `affidavit key` prints it")
     if not given and arguments.dir is not None:
         beside = arguments.dir / "log.vkey"
         if not beside.is_file():
@@ -259,30 +286,3 @@ def _read(path: Path, option: str) -> bytes:
     if data is None:
         raise Misconfigured(f"{option} {path}: there is no such file")
     return data
-
-
-@dataclass(slots=True)
-class _Bar:
-    """A progress bar that appears when somebody is looking and has waited a while."""
-
-    console: Console
-    _started: float = field(default_factory=time.monotonic)
-    _bar: Progress | None = None
-    _task: TaskID | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-
-    def move(self, done: int, total: int) -> None:
-        """Show that so many records are done."""
-        if self._bar is None and self.console.is_terminal and time.monotonic() - self._started > SLOW:
-            columns = TextColumn("verifying"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-            self._bar = Progress(*columns, console=self.console, transient=True)
-            self._task = self._bar.add_task("verifying", total=total)
-            self._bar.start()
-        if self._bar is not None and self._task is not None:
-            self._bar.update(self._task, completed=done, total=max(total, done))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -33,10 +33,15 @@ class Seen:
 
 
 class Faults:
-    """The faults that wait for requests, and the requests that came."""
+    """The faults that wait for requests, and the requests that came.
+
+    Attributes:
+        watch: Called with each request before anything comes of it, in the thread that serves it.
+    """
 
     def __init__(self) -> None:
         self.requests: list[Seen] = []
+        self.watch: Callable[[Seen], None] = lambda _: None
         self.mended = threading.Event()
         self._lock = threading.Lock()
         self._waiting: list[tuple[Fault, str, str]] = []
@@ -55,6 +60,7 @@ class Faults:
 
     def next_for(self, seen: Seen) -> Fault | None:
         """Take note of a request, and return what shall go wrong with it."""
+        self.watch(seen)
         with self._lock:
             self.requests.append(seen)
             for number, (fault, operation, name) in enumerate(self._waiting):

@@ -10,7 +10,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from fakes.storage_server.buckets import Bucket, Buckets, Object
+from fakes.storage_server.buckets import Buckets
+from fakes.storage_server.resources import Bucket, Object
 
 
 @contextlib.contextmanager

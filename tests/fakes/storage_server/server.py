@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
-from fakes.storage_server.buckets import Bucket, Buckets
+from fakes.storage_server.buckets import Buckets
 from fakes.storage_server.faults import Fault, Faults, Seen
+from fakes.storage_server.resources import Bucket
 from fakes.storage_server.wire import Answer, JsonApi, Request
 
 LOOPBACK = "127.0.0.1"

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from fakes.storage_server import refusals
-from fakes.storage_server.buckets import Buckets, Object, Query
+from fakes.storage_server.buckets import Buckets
+from fakes.storage_server.resources import Object, Query
 
 _BOUNDARY = re.compile(r'boundary="?([^";]+)"?')
 _RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)")

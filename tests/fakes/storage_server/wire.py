@@ -10,9 +10,10 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
-from fakes.storage_server.buckets import Buckets, Object
+from fakes.storage_server.buckets import Buckets
 from fakes.storage_server.faults import Seen
 from fakes.storage_server.refusals import Refusal
+from fakes.storage_server.resources import Object
 from fakes.storage_server.uploads import Uploads
 
 JSON = "application/json; charset=UTF-8"

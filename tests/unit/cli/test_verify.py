@@ -16,7 +16,7 @@ import pytest
 
 from affidavit.audit.verify import verification
 from affidavit.audit.verify.report import CHECKS
-from affidavit.cli import verify
+from affidavit.cli import progress, verify
 from affidavit.errors import Unavailable
 from tampering.catalogue import flip
 from tampering.forge import key_of, vkey, write_folder
@@ -338,7 +338,7 @@ def test_who_waits_at_a_terminal_sees_how_far_it_is(folder, monkeypatch):
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
     monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setattr(verify, "SLOW", -1.0)
+    monkeypatch.setattr(progress, "SLOW", -1.0)
 
     run(folder, "--as-of", "commit")
 
@@ -349,7 +349,7 @@ def test_who_waits_for_less_than_two_seconds_or_reads_a_file_sees_no_bar(folder,
     run(folder, "--as-of", "commit")
     assert capsys.readouterr().err == ""
 
-    monkeypatch.setattr(verify, "SLOW", -1.0)
+    monkeypatch.setattr(progress, "SLOW", -1.0)
     run(folder, "--as-of", "commit")
     assert capsys.readouterr().err == ""
 

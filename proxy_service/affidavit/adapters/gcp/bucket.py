@@ -14,11 +14,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 from google.cloud.storage import Client
 
-from affidavit.adapters.gcp.storage_failures import CREATE, DELETE, ERRORS, READ, REPLACE, Corrupted, Failure
+from affidavit.adapters.gcp.storage_failures import CREATE, DELETE, ERRORS, LIST, READ, REPLACE, Corrupted, Failure
 from affidavit.errors import AffidavitError, Conflict, Malformed, Misconfigured, OutcomeUnknown
 from affidavit.evidence.names import OBJECT
 
@@ -41,6 +41,15 @@ class Stored:
     """An object as it stood at one moment."""
 
     data: bytes
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """An object as a listing has it."""
+
+    name: str
+    size: int
     generation: int
 
 
@@ -92,8 +101,14 @@ class CloudBucket:
             Malformed: It is longer than any object of the format.
             Unavailable: It could not be read.
         """
+        body = BytesIO()
+        generation = self.fetch(_checked(name), body)
+        return None if generation is None else Stored(body.getvalue(), generation)
+
+    def fetch(self, name: str, file: IO[bytes]) -> int | None:
+        """Write an object whose checksum holds into an empty file, and return its generation; else as `read`."""
         try:
-            return self._try(READ, lambda _: self._download(name))
+            return self._try(READ, lambda _: self._download(name, file))
         except _NotFoundError:
             return None
 
@@ -104,12 +119,13 @@ class CloudBucket:
 
     def names(self, prefix: str, start: str) -> Iterator[str]:
         """Yield names in byte order, page by page; raises as `read`."""
-        token: str | None = None
-        while True:
-            page, token = self._page(prefix, start, token)
-            yield from page
-            if token is None:
-                return
+        for blob in self._blobs(prefix, start, "name"):
+            yield blob.name
+
+    def listed(self) -> Iterator[Listed]:
+        """Yield all objects in byte order of their names, page by page; raises as `read`."""
+        for blob in self._blobs("", "", "name,size,generation"):
+            yield Listed(blob.name, blob.size, blob.generation)
 
     def delete(self, name: str) -> None:
         """Remove an object, or find that it is not there; raises as `read`."""
@@ -168,30 +184,40 @@ class CloudBucket:
             retry=None,
         )
 
-    def _download(self, name: str) -> Stored:
-        blob = self._bucket.blob(_checked(name))
-        sink = _Sink()
+    def _download(self, name: str, file: IO[bytes]) -> int:
+        blob = self._bucket.blob(name)
+        file.seek(0)
+        file.truncate()
         # Raw: the content encoding is metadata, which its owner can change, and then the client would unpack.
+        sink = _Sink(file)
         blob.download_to_file(sink, raw_download=True, checksum="crc32c", timeout=self._timeout(), retry=None)
         if blob.crc32c is None:
             raise Corrupted("an object came without a checksum")
-        return Stored(sink.getvalue(), int(blob.generation or 0))
+        return int(blob.generation or 0)
 
-    def _page(self, prefix: str, start: str, token: str | None) -> tuple[list[str], str | None]:
-        return self._try(READ, lambda _: self._list(prefix, start, token))
+    def _blobs(self, prefix: str, start: str, fields: str) -> Iterator[Any]:
+        token: str | None = None
+        while True:
+            page, token = self._page(prefix, start, fields, token)
+            yield from page
+            if token is None:
+                return
 
-    def _list(self, prefix: str, start: str, token: str | None) -> tuple[list[str], str | None]:
+    def _page(self, prefix: str, start: str, fields: str, token: str | None) -> tuple[list[Any], str | None]:
+        return self._try(LIST, lambda _: self._list(prefix, start, fields, token))
+
+    def _list(self, prefix: str, start: str, fields: str, token: str | None) -> tuple[list[Any], str | None]:
         listing = self._client.list_blobs(
             self._bucket,
             prefix=prefix or None,
             start_offset=start or None,
             page_token=token,
             page_size=PAGE,
-            fields="items(name),nextPageToken",
+            fields=f"items({fields}),nextPageToken",
             timeout=self._timeout(),
             retry=None,
         )
-        return [blob.name for blob in next(listing.pages)], listing.next_page_token
+        return list(next(listing.pages)), listing.next_page_token
 
     def _try(self, what: str, act: Callable[[bool], T]) -> T:
         """Do it until it is done or cannot be; `act` gets whether an earlier attempt may have done it."""
@@ -219,13 +245,19 @@ class _NotFoundError(Exception):
     """There is no such object."""
 
 
-class _Sink(BytesIO):
+class _Sink:
     """Takes as much as an object may have."""
 
-    def write(self, data: Any) -> int:
-        if self.tell() + len(data) > MAX_OBJECT:
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._size = 0
+
+    def write(self, data: bytes) -> int:
+        """Take more."""
+        self._size += len(data)
+        if self._size > MAX_OBJECT:
             raise Malformed("an object is longer than 64 MiB", code="too_long")
-        return super().write(data)
+        return self._file.write(data)
 
 
 def _checked(name: str) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import takewhile
 
 from google.auth.credentials import AnonymousCredentials, Credentials
 from google.auth.exceptions import DefaultCredentialsError
@@ -23,6 +24,7 @@ from affidavit.errors import Conflict, Misconfigured, Unavailable
 
 CHECKPOINT = "checkpoint"
 CONNECTIONS = 32  # that stay open; requests keeps 10, and throws away what more threads have opened
+_TURNS = 3  # a partial tile may be removed by another publisher between two requests
 _EMULATOR = "STORAGE_EMULATOR_HOST"
 
 
@@ -93,20 +95,37 @@ class CloudStorageHead:
 
     def drop_partials(self, full: Iterable[str]) -> None:
         """Remove the partial tiles of these full ones; what cannot be removed is left."""
-        self._bucket.side_by_side(self._drop_partials, full)
+        of = frozenset(full)
+        folders = {path.rpartition("/")[0] for path in of}
+        with contextlib.suppress(Unavailable, Misconfigured):
+            found = [name for folder in sorted(folders) for name in self._partials(f"{folder}/", of)]
+            self._bucket.side_by_side(self._drop, found)
 
     def _put_tile(self, path: str, body: bytes) -> None:
-        while not self._bucket.create(path, body):
+        for _ in range(_TURNS):
+            if self._bucket.create(path, body):
+                return
             stored = self._bucket.read(path)
             if stored is not None and stored.data != body:
                 raise Conflict(f"log/{path} holds other bytes; move it away, and it is derived again")
             if stored is not None:
                 return
+        raise Unavailable(f"log/{path} is there and gone again and again: more than one publisher is at work")
 
-    def _drop_partials(self, path: str) -> None:
+    def _partials(self, folder: str, of: frozenset[str]) -> Iterator[str]:
+        """Yield the partial tiles of some full ones in a folder: one listing from the first to the last of them.
+
+        Tiles become full one after another, so hardly anything else lies between; a listing costs as much as a write.
+        """
+        paths = [path for path in of if path.rpartition("/")[0] == folder.removesuffix("/")]
+        end = f"{max(paths)}.p0"  # after all that begins with its name and `.p/`
+        for name in takewhile(lambda name: name < end, self._bucket.names(folder, min(paths))):
+            if name.rpartition(".p/")[0] in of:
+                yield name
+
+    def _drop(self, partial: str) -> None:
         with contextlib.suppress(Unavailable, Misconfigured):
-            for partial in self._bucket.names(f"{path}.p/", ""):
-                self._bucket.delete(partial)
+            self._bucket.delete(partial)
 
 
 def open_client(

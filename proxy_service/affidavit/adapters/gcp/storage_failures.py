@@ -28,11 +28,13 @@ ERRORS = (
     urllib3.exceptions.HTTPError,
     OSError,
 )
-CREATE, REPLACE, READ, DELETE = "create objects", "replace objects", "read objects", "delete objects"
+CREATE, REPLACE, DELETE = "create objects", "replace objects", "delete objects"
+READ, LIST = "read objects", "list objects"
 
 _ROLES = {
     CREATE: "roles/storage.objectCreator",
     READ: "roles/storage.objectViewer",
+    LIST: "roles/storage.objectViewer",
     REPLACE: "roles/storage.objectUser",
     DELETE: "roles/storage.objectUser",
 }
@@ -102,7 +104,7 @@ class Failure:
         if self.status in {0, HTTPStatus.UNAUTHORIZED}:
             return Misconfigured(f"the Google credentials are not accepted: {CREDENTIALS}")
         if self.status == HTTPStatus.NOT_FOUND:
-            return Misconfigured(f"there is no bucket {bucket}: apply terraform/audit, or correct its name")
+            return Misconfigured(f"there is no bucket {bucket}: correct its name, or make it with terraform/audit")
         if self.status != HTTPStatus.FORBIDDEN:
             return Misconfigured(f"Cloud Storage refuses to {what} in {bucket}: {self.status} {self._reason}")
         if self._reason == "retentionPolicyNotMet" or "retention policy" in self._text:

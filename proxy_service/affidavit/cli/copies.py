@@ -1,0 +1,177 @@
+"""Copies of buckets that a command line names, `gs://…`: made first, then read as any other folder.
+
+What refers is copied before what is referred to, so a log that grows meanwhile is whole in the copy. Never asks which
+buckets there are: their names follow from that of the evidence bucket and from what the log says of its classes.
+
+Source: architecture "Ports"; AUDITORS.md (in which order a log that grows is copied).
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import fcntl
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from affidavit.adapters.embedded.directory import Scratch
+from affidavit.adapters.embedded.disk import Disk, mend
+from affidavit.audit.verify.checkpoints import HEAD
+from affidavit.audit.verify.classes import HEADER_BYTES, mentioned_classes, stated_classes
+from affidavit.audit.verify.walk import CHECKPOINT_NAME, COMMIT_NAME
+from affidavit.cli.progress import Bar
+from affidavit.cli.sources import CloudBucket, Sources, is_cloud
+from affidavit.errors import Malformed, Misconfigured, Unavailable
+from affidavit.evidence.names import parse_bodies_name, parse_registration_name, parse_segment_name
+from affidavit.tlog.tiles import parse_path
+from affidavit.wiring.cloud import load_cloud
+
+MARK = "copy-of"  # a file in a copy that says of what
+
+
+@contextlib.contextmanager
+def local(
+    arguments: argparse.Namespace, sources: Sources, environment: Mapping[str, str], console: Console
+) -> Iterator[Any]:
+    """Give the arguments with folders in place of buckets, while the block lasts.
+
+    Raises:
+        Misconfigured: The folder for the copy will not do, or the libraries of Google Cloud are not there.
+        Unavailable: Not everything could be copied.
+    """
+    if not sources.given:
+        if arguments.copy is not None:
+            raise Misconfigured("--copy is for buckets: give gs://NAME")
+        yield arguments
+        return
+    mirrors = load_cloud("mirrors").open_mirrors(environment)
+    with _root(arguments.copy, sources) as root:
+        copying = _Copying(sources, mirrors.open, root, console)
+        try:
+            copying.run()
+        except Misconfigured as error:
+            raise Unavailable(str(error)) from error
+        yield copying.arguments(arguments)
+
+
+@dataclass(slots=True)
+class _Copying:
+    sources: Sources
+    open_mirror: Callable[..., Any]
+    root: Path
+    console: Console
+    scratch: Scratch = field(init=False)
+    classes: set[str] = field(default_factory=set)
+    set_aside: int = 0
+    copied: int = 0
+
+    def __post_init__(self) -> None:
+        (self.root / "tmp").mkdir(exist_ok=True)
+        (self.root / "bodies").mkdir(exist_ok=True)
+        self.scratch = Scratch(self.root / "tmp", Disk())
+        self.scratch.sweep(float("inf"))
+        self.classes = set(self.sources.bodies)
+
+    def run(self) -> None:
+        with Bar(self.console, "copying") as bar:
+            if self.sources.log:
+                self._copy(self.sources.log, "log", _is_of_log, bar)
+            if self.sources.evidence:
+                self._copy(self.sources.evidence, "evidence", _is_of_evidence, bar)
+            for retention_class in sorted(self.classes):
+                if bucket := self.sources.bucket_of(retention_class):
+                    self._copy(bucket, f"bodies/{retention_class}", _is_of_bodies, bar)
+        if self.set_aside:
+            self.console.print(
+                f"affidavit verify: {self.set_aside} objects that this copy had are no longer in their buckets, or are "
+                f"others there; they are kept in {self.root / 'removed'}"
+            )
+
+    def arguments(self, given: argparse.Namespace) -> argparse.Namespace:
+        """Return the arguments with the copies in place of the buckets."""
+        bodies = [text for text in given.bodies if not is_cloud(text)]
+        if self.classes or self.sources.prefix:
+            bodies.append(str(self.root / "bodies"))
+        evidence = self.root / "evidence" if self.sources.evidence else given.evidence
+        log = self.root / "log" if self.sources.log else given.log
+        folder = None if isinstance(given.dir, CloudBucket) else given.dir
+        return argparse.Namespace(**{**vars(given), "dir": folder, "evidence": evidence, "log": log, "bodies": bodies})
+
+    def _copy(self, bucket: str, label: str, is_of_format: Callable[[str], bool], bar: Bar) -> None:
+        def seen(name: str, path: Path) -> None:
+            self.copied += 1
+            bar.move(self.copied, None)
+            if label == "evidence":
+                self.classes |= _classes_in(name, path)
+
+        # The log can be derived again, so of what is no longer served nothing is lost.
+        aside = None if label == "log" else self.root / "removed" / label
+        folder = self.root / label
+        mirror = self.open_mirror(bucket, folder, aside=aside, scratch=self.scratch, is_of_format=is_of_format)
+        mirror.update(seen)
+        self.set_aside += mirror.set_aside
+
+
+@contextlib.contextmanager
+def _root(copy: Path | None, sources: Sources) -> Iterator[Path]:
+    """Give the folder for the copies: one that is kept, and used by nobody else meanwhile, or one that is not kept."""
+    if copy is None:
+        with tempfile.TemporaryDirectory(prefix="affidavit-") as root:
+            yield Path(root)
+        return
+    try:
+        copy.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not (copy / MARK).exists() and any(copy.iterdir()):
+            raise Misconfigured(f"--copy {copy}: this folder is not empty, and no earlier copy")
+        file = (copy / MARK).open("a+", encoding="utf-8")
+    except OSError as error:
+        raise Misconfigured(f"--copy {copy}: {mend(error)}") from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise Misconfigured(f"--copy {copy}: another command is copying there just now") from error
+        file.seek(0)
+        of = file.read()
+        if of not in {"", sources.mark()}:
+            raise Misconfigured(f"--copy {copy}: it is a copy of {', '.join(of.split())}")
+        if not of:
+            file.write(sources.mark())
+            file.flush()
+        yield copy
+
+
+def _classes_in(name: str, path: Path) -> frozenset[str]:
+    if COMMIT_NAME.fullmatch(name):
+        return stated_classes(path.read_bytes())
+    if name.startswith("segment/"):
+        with path.open("rb") as file:
+            return mentioned_classes(file.read(HEADER_BYTES))
+    return frozenset()
+
+
+def _is_of_evidence(name: str) -> bool:
+    if COMMIT_NAME.fullmatch(name) or CHECKPOINT_NAME.fullmatch(name):
+        return True
+    return _parses(parse_segment_name, name) or _parses(parse_registration_name, name)
+
+
+def _is_of_bodies(name: str) -> bool:
+    return _parses(parse_bodies_name, name)
+
+
+def _is_of_log(name: str) -> bool:
+    return name == HEAD or _parses(parse_path, name)
+
+
+def _parses(parse: Callable[[str], object], name: str) -> bool:
+    try:
+        parse(name)
+    except Malformed:
+        return False
+    return True
