@@ -1,25 +1,31 @@
 """Commands in Terraform's documents are written as the tools take them, and name what is there.
 
-They need a cloud, so they are not run. What can be held here: a root, variable, output, target, command or flag that a
+Most need a cloud, so they are not run. What can be held here: a root, variable, output, target, command or flag that a
 document names exists, and what the documents set is all that a root asks for.
 """
 
 import importlib.util
 import itertools
+import os
 import re
 import shlex
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from affidavit.cli import _parser
 from affidavit.policy.document import load
+from affidavit.tlog.note import VerifierKey
 
 ROOT = Path(__file__).parent.parent
 TERRAFORM = ROOT / "terraform"
 PAGES = sorted(str(page.relative_to(ROOT)) for page in TERRAFORM.rglob("README.md"))
+ORIGIN = "gateway.example.com/audit"
 PLAIN = {
     "cat",
     "chmod",
@@ -144,6 +150,20 @@ def test_a_configuration_is_one_that_the_gateway_takes(page: str, tmp_path: Path
     path.write_text(text, encoding="utf-8")
 
     load(path, path.read_bytes())
+
+
+def test_an_auditor_makes_the_verifier_key_with_plain_tools(tmp_path: Path):
+    """c2sp.org/signed-note; the commands are run as they stand, on a public key as KMS hands it out."""
+    (block,) = [block for block in blocks("terraform/README.md", "sh") if "openssl pkey" in block]
+    key = Ed25519PrivateKey.generate().public_key()
+    (tmp_path / "log.pem").write_bytes(key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+
+    subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", block], cwd=tmp_path, env=os.environ | {"ORIGIN": ORIGIN}, check=True
+    )
+
+    made = VerifierKey.parse((tmp_path / "log.vkey").read_text(encoding="ascii").removesuffix("\n"))
+    assert (made.name, made.public_key) == (ORIGIN, key.public_bytes(Encoding.Raw, PublicFormat.Raw))
 
 
 def gcloud() -> dict[str, Any]:
