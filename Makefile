@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SETUP := .venv/.set-up
 
-.PHONY: demo test check bench wheel test-cloud format lock clean help
+.PHONY: demo test check bench wheel functions-zip test-cloud format lock clean help
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -33,6 +33,9 @@ wheel: $(SETUP) ## The wheel, in dist/; the same bytes wherever and whenever it 
 	@SOURCE_DATE_EPOCH=315532800 $(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps \
 		--no-build-isolation --wheel-dir dist build/source
 	@ls dist/affidavit-*.whl
+
+functions-zip: wheel ## All that the cloud functions are built from, in dist/; the same bytes every time
+	@$(BIN)/python functions/build.py --wheel dist/affidavit-*.whl
 
 test-cloud: $(SETUP) ## The contracts on a real project: AFFIDAVIT_TEST_PROJECT=... (terraform/README.md)
 	@test -n "$(AFFIDAVIT_TEST_PROJECT)" || { echo "AFFIDAVIT_TEST_PROJECT is not set" >&2; exit 2; }

@@ -21,7 +21,7 @@ _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]", re.ASCII)
 _CLASS = re.compile(r"[a-z0-9_]{1,64}", re.ASCII)  # evidence-format section 6
 _TOPIC = re.compile(r"projects/[^/]+/topics/[A-Za-z][A-Za-z0-9._~+%-]{2,254}", re.ASCII)
 _SUBSCRIPTION = re.compile(r"projects/[^/]+/subscriptions/[A-Za-z][A-Za-z0-9._~+%-]{2,254}", re.ASCII)
-_KEY_VERSION = re.compile(
+KEY_VERSION = re.compile(
     r"projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+/cryptoKeyVersions/[1-9][0-9]*", re.ASCII
 )
 _SECRET = re.compile(r"projects/[^/]+/secrets/[A-Za-z0-9_-]{1,255}/versions/(latest|[1-9][0-9]*)", re.ASCII)
@@ -90,7 +90,7 @@ _READERS: Mapping[str, Callable[[str], Any]] = {
     "deployment_secret": _one(_SECRET, "projects/P/secrets/affidavit-deployment/versions/1"),
     "forwarders": lambda text: int(_one(_FORWARDERS, "1, or 2 behind a load balancer")(text)),
     "image": _one(_IMAGE, "sha256:<64 hex digits>"),
-    "log_key": _one(_KEY_VERSION, "projects/P/locations/L/keyRings/R/cryptoKeys/K/cryptoKeyVersions/1"),
+    "log_key": _one(KEY_VERSION, "projects/P/locations/L/keyRings/R/cryptoKeys/K/cryptoKeyVersions/1"),
     "retention": _days,
     "writers": _pairs(_ROLE, _ACCOUNT, "gateway=proxy@my-project.iam.gserviceaccount.com"),
     "attestation_keys": _line,

@@ -154,7 +154,7 @@ def _free_port() -> int:
 
 def _java() -> str:
     home = os.environ.get("JAVA_HOME")
-    java = shutil.which("java", path=None if home is None else f"{home}/bin")
+    java = shutil.which("java", path=f"{home}/bin" if home else None)
     assert java is not None, "no Java for the emulators: apt-get install default-jre-headless"
     return java
 
@@ -174,7 +174,9 @@ def _sdk() -> Path:
         return Path(root)
     gcloud = shutil.which("gcloud")
     assert gcloud is not None, "no gcloud for the emulators: https://cloud.google.com/sdk/docs/install"
-    return Path(subprocess.check_output([gcloud, "info", "--format=value(installation.sdk_root)"], text=True).strip())
+    command = [gcloud, "info", "--format=value(installation.sdk_root)"]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}  # it runs its own Python
+    return Path(subprocess.check_output(command, text=True, env=environment).strip())
 
 
 def _run_both() -> None:

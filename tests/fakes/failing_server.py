@@ -60,7 +60,12 @@ class FailingServer:
 
     def _serve(self, call: grpc.HandlerCallDetails, request: bytes, context: grpc.ServicerContext) -> Iterator[bytes]:
         fault = self._next_fault(call, request)
-        answers = list(self._answer(call, request)) if fault is None or fault.persisted else []
+        answers: list[bytes] = []
+        if fault is None or fault.persisted:
+            try:
+                answers += self._answer(call, request)
+            except grpc.RpcError as error:  # what the server behind says, where there is one
+                context.abort(error.code(), error.details())
         if fault is None:
             yield from answers
         elif fault.error is not None:

@@ -18,11 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from affidavit.adapters.gcp.head import CloudStorageHead
+from affidavit.adapters.gcp.objects import open_client
+
 from affidavit.adapters.embedded.directory import Scratch
 from affidavit.adapters.embedded.disk import Disk
 from affidavit.adapters.embedded.keys import KeyFiles
-from affidavit.adapters.gcp.head import CloudStorageHead
-from affidavit.adapters.gcp.objects import open_client
 from affidavit.adapters.gcp.storage import CloudStorageStore
 from affidavit.audit.known import Admission
 from affidavit.audit.listed_bodies import ListedBodies

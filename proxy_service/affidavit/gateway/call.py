@@ -105,6 +105,7 @@ class Call:
         events: How many events were recorded.
         answered: Whether a response has come on its stream.
         withheld: What its stream's answer asked of the client, and the policy denies.
+        failure: How the answer on its stream says that it failed; looked at only where somebody wants to know.
     """
 
     id: str
@@ -133,6 +134,7 @@ class Call:
     events: int = 0
     answered: bool = False
     withheld: str | None = None
+    failure: str | int | None = None
 
     @property
     def awaits_answer(self) -> bool:

@@ -20,6 +20,7 @@ import uvicorn
 
 from affidavit.clock import Clock
 from affidavit.errors import Misconfigured
+from affidavit.gateway.ports import Telemetry
 from affidavit.policy.configuration import Configuration
 from affidavit.serve.app import Application
 from affidavit.serve.client_address import ClientAddress
@@ -74,11 +75,12 @@ async def serve(configuration: Configuration, deployment: Deployment, host: str,
     """
     with _listen(host, port) as listening, deployment.locked():
         bound = listening.getsockname()[1]
-        gateway = await open_gateway(
-            configuration, deployment.ports(configuration), loopback=_is_loopback(host), port=bound
-        )
+        ports = deployment.ports(configuration)
+        gateway = await open_gateway(configuration, ports, loopback=_is_loopback(host), port=bound)
         worker = deployment.worker(configuration)
         health = Health(gateway.recorder, gateway.trail, deployment.clock, has_worker=worker is not None)
+        if ports.telemetry is not None:
+            ports.telemetry.watch(health.read)
         supervisor = Supervisor(worker, health) if worker is not None else None
         working = asyncio.ensure_future(supervisor.run()) if supervisor is not None else None
         gateway.start()
@@ -88,7 +90,7 @@ async def serve(configuration: Configuration, deployment: Deployment, host: str,
         await _serve_http(Application(gateway.path, health, configuration, client), listening, health)
         said = await gateway.close()
         deployment.close()
-        committed = await _finish(supervisor, working)
+        _, committed = await asyncio.gather(_close(ports.telemetry), _finish(supervisor, working))
     if not (said and committed):
         _diagnostics.error("not everything is durable and committed; the next start goes on from what is")
     return 0 if said and committed else 1
@@ -130,6 +132,11 @@ async def _serve_http(application: Application, listening: socket.socket, health
     await server._serve([listening])  # noqa: SLF001
     if server.server_state.tasks:  # cancelled, and not yet gone: what they still say comes before our last words
         await asyncio.wait(server.server_state.tasks, timeout=LEAVE)
+
+
+async def _close(telemetry: Telemetry | None) -> None:
+    if telemetry is not None:
+        await asyncio.to_thread(telemetry.close)
 
 
 async def _finish(supervisor: Supervisor | None, working: asyncio.Future[None] | None) -> bool:

@@ -31,7 +31,7 @@ from affidavit.gateway.doorman import Doorman
 from affidavit.gateway.forward import HttpForwarder
 from affidavit.gateway.introductions import Introductions
 from affidavit.gateway.listing import Listing, own_permit
-from affidavit.gateway.ports import DefinitionLedger
+from affidavit.gateway.ports import DefinitionLedger, Telemetry
 from affidavit.gateway.reading import Reading
 from affidavit.gateway.rejections import Rejections
 from affidavit.gateway.server_requests import ServerRequests
@@ -69,6 +69,7 @@ class Ports:
     attest: Callable[[str], str] | None = None
     image: str | None = None
     revision: str | None = None
+    telemetry: Telemetry | None = None
 
 
 @dataclass(slots=True)
@@ -152,7 +153,7 @@ def _assemble(
 ) -> Gateway:
     fingerprints = Fingerprints(ports.secret)
     introductions = Introductions(recorder, ports.clock, STANDARD)
-    trail = Trail(recorder, fingerprints, introductions, ports.clock)
+    trail = Trail(recorder, fingerprints, introductions, ports.clock, ports.telemetry)
     seal = SessionSeal(derive(ports.secret, "session ids", KEY_BYTES))
     reading = Reading(seal=seal, sessions=fingerprints.sessions, clock=ports.clock, random=ports.random)
     decisions = Decisions(configuration.policy())

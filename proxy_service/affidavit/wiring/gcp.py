@@ -14,19 +14,20 @@ from functools import partial
 from affidavit.adapters.gcp.emulators import refuse_emulators
 from affidavit.adapters.gcp.firestore import FirestoreDefinitions, FirestoreLedger, open_database
 from affidavit.adapters.gcp.metadata import attestation
-from affidavit.adapters.gcp.objects import open_client
 from affidavit.adapters.gcp.pubsub import PubSubBus, open_publisher
 from affidavit.adapters.gcp.secrets import Secrets, open_secrets
-from affidavit.adapters.gcp.storage import CloudStorageStore
+from affidavit.adapters.gcp.storage import CloudStorageStore, open_client
 from affidavit.clock import Clock, system_clock
 from affidavit.errors import Misconfigured
 from affidavit.evidence.fingerprints import SECRET_BYTES
 from affidavit.evidence.ports import Bus
+from affidavit.gateway.ports import Telemetry
 from affidavit.policy.configuration import Configuration
 from affidavit.policy.document import STANDARD
 from affidavit.settings import ProxySettings
 from affidavit.wiring.gateway import Ports
 from affidavit.wiring.random_pool import RandomPool
+from affidavit.wiring.telemetry import open_telemetry
 
 
 @dataclass(slots=True)
@@ -39,6 +40,7 @@ class CloudGateway:
     bodies: Mapping[str, CloudStorageStore]
     ledger: FirestoreLedger
     secrets: Secrets
+    telemetry: Telemetry | None = None
     clock: Clock = system_clock
 
     @classmethod
@@ -59,6 +61,7 @@ class CloudGateway:
             bodies={name: CloudStorageStore(storage, bucket) for name, bucket in settings.body_buckets.items()},
             ledger=FirestoreLedger(FirestoreDefinitions(database, system_clock)),
             secrets=Secrets(open_secrets(environment), settings.project),
+            telemetry=open_telemetry(environment, instance=os.urandom(8).hex(), project=settings.project),
         )
 
     @property
@@ -96,6 +99,7 @@ class CloudGateway:
             secret=secret,
             clock=self.clock,
             random=RandomPool(os.urandom),
+            telemetry=self.telemetry,
             attest=partial(attestation, self.environment),
             image=self.settings.image,
             revision=self.environment.get("K_REVISION"),

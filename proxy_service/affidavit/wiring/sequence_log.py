@@ -10,10 +10,8 @@ from collections.abc import Mapping
 
 from affidavit.adapters.gcp.attestation_keys import from_address
 from affidavit.adapters.gcp.emulators import refuse_emulators
-from affidavit.adapters.gcp.head import CloudStorageHead
 from affidavit.adapters.gcp.kms import KmsSigner, open_kms
-from affidavit.adapters.gcp.objects import open_client
-from affidavit.adapters.gcp.storage import CloudStorageStore
+from affidavit.adapters.gcp.storage import CloudStorageHead, CloudStorageStore, open_client
 from affidavit.audit.admission import AttestationKeys, AttestedAdmission
 from affidavit.audit.listed_bodies import ListedBodies
 from affidavit.audit.read_ahead import ReadAhead

@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from functools import partial
 
 from affidavit.adapters.gcp.emulators import refuse_emulators
-from affidavit.adapters.gcp.objects import open_client
-from affidavit.adapters.gcp.storage import CloudStorageStore
+from affidavit.adapters.gcp.storage import CloudStorageStore, open_client
 from affidavit.errors import Misconfigured
 from affidavit.evidence.arrivals import Arrivals
 from affidavit.evidence.intake import Intake, Stores

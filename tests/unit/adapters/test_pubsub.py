@@ -375,6 +375,17 @@ def test_when_the_bucket_fails_too_nothing_is_promised(house, persisted):
     assert house.classes["standard"].objects == {a_body(1).name: b"bodies"}
 
 
+def test_on_the_way_around_a_large_object_is_created_once(house, server):
+    large = a_body(1, bytes(LARGE + 1), "payroll")
+    house.lose_patience()
+    house.evidence.faults.fail(persisted=False)
+
+    house.fails(large, a_segment(1))
+    house.bus.publish([large, a_segment(1)])
+
+    assert house.created == [("payroll", large.name), ("evidence", a_segment(1).name)]
+
+
 def test_large_objects_alone_say_nothing_about_pubsub(house, server):
     house.lose_patience()
     house.bus.publish([a_body(1, bytes(LARGE + 1))])

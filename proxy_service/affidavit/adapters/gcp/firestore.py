@@ -36,10 +36,9 @@ from google.cloud.firestore import (
     CollectionReference,
     DocumentReference,
     FieldFilter,
-    Transaction,
-    transactional,
 )
 
+from affidavit.adapters.gcp.emulators import refuse_emulators
 from affidavit.clock import Clock, format_time
 from affidavit.errors import Misconfigured, Unavailable
 from affidavit.evidence.packing import pack
@@ -63,7 +62,7 @@ _T = TypeVar("_T")
 
 
 class FirestoreDefinitions:
-    """The definitions that tools were shown with, and the one of each that stands."""
+    """The definitions that tools were shown with, and the one of each that stands; a `DefinitionReview`."""
 
     def __init__(self, database: Client, clock: Clock) -> None:
         self._database = database
@@ -104,12 +103,11 @@ class FirestoreDefinitions:
     def definitions(self) -> list[SeenDefinition]:
         """Return every definition that was ever shown, the newest last for each tool."""
         with _translated():
-            tools, shown = _all(self._database.transaction(read_only=True), self._tools, self._shown)
-        oldest_first = sorted(
-            shown.values(), key=lambda one: (one["digest"] == tools[one["tool"]]["newest"], one["seen"])
-        )
-        found = [_seen(tools[one["tool"]], one) for one in oldest_first]
-        return sorted(found, key=lambda one: (one.upstream, one.target))
+            tools = _all(self._tools)
+            shown = _all(self._shown)  # after the tools, so that all are there that those name
+        found = [(tools[one["tool"]], one) for one in shown.values() if one["tool"] in tools]
+        found.sort(key=lambda pair: (pair[1]["digest"] == pair[0]["newest"], pair[1]["seen"]))
+        return sorted((_seen(*pair) for pair in found), key=lambda one: (one.upstream, one.target))
 
     def close(self) -> None:
         """Close the connection."""
@@ -145,8 +143,8 @@ class FirestoreDefinitions:
 class FirestoreLedger:
     """The gateway's `DefinitionLedger` over `FirestoreDefinitions`, which waits in threads of its own."""
 
-    def __init__(self, definitions: FirestoreDefinitions) -> None:
-        self._definitions = definitions
+    def __init__(self, database: Client, clock: Clock) -> None:
+        self._definitions = FirestoreDefinitions(database, clock)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="firestore")
 
     async def see(self, upstream: str, target: str, digest: str, canonical: bytes) -> str:
@@ -206,11 +204,8 @@ def open_database(project: str, database: str, environment: Mapping[str, str]) -
     Raises:
         Misconfigured: There are no credentials, or an emulator is named on Cloud Run.
     """
+    refuse_emulators(environment)
     emulator = environment.get("FIRESTORE_EMULATOR_HOST")
-    if emulator and "K_SERVICE" in environment:
-        raise Misconfigured(
-            "FIRESTORE_EMULATOR_HOST is set on Cloud Run, and an emulator keeps nothing: take the variable away"
-        )
     nobody = AnonymousCredentials() if emulator else None  # type: ignore[no-untyped-call]
     try:
         client = Client(project, database=database, credentials=nobody)
@@ -232,13 +227,8 @@ def _read(document: DocumentReference) -> dict[str, Any] | None:
     return found
 
 
-@transactional
-def _all(transaction: Transaction, *collections: CollectionReference) -> list[dict[str, dict[str, Any]]]:
-    """Return the documents of collections by their names, as they were at one moment."""
-    return [
-        {one.id: one.to_dict() or {} for one in collection.stream(transaction, timeout=_LISTING)}
-        for collection in collections
-    ]
+def _all(collection: CollectionReference) -> dict[str, dict[str, Any]]:
+    return {one.id: one.to_dict() or {} for one in collection.stream(timeout=_LISTING)}
 
 
 def _seen(tool: Mapping[str, Any], one: Mapping[str, Any]) -> SeenDefinition:
