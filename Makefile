@@ -14,6 +14,7 @@ demo: $(SETUP) ## One audited session from end to end; KEEP=1 leaves the gateway
 
 test: $(SETUP) ## All tests
 	@$(BIN)/python tests/conformance/install.py
+	@$(BIN)/python tests/fakes/fake_gcs_server.py
 	@$(BIN)/pytest -n 2 --dist loadfile
 
 check: $(SETUP) ## Lint, types, layers, formatting, known vulnerabilities

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from affidavit.adapters.gcp.emulators import refuse_emulators
+from affidavit.adapters.gcp.emulators import emulated, refuse_emulators
 from affidavit.adapters.gcp.firestore import FirestoreDefinitions, FirestoreLedger, open_database
 from affidavit.adapters.gcp.metadata import attestation
 from affidavit.adapters.gcp.pubsub import PubSubBus, open_publisher
@@ -25,6 +25,7 @@ from affidavit.gateway.ports import Telemetry
 from affidavit.policy.configuration import Configuration
 from affidavit.policy.document import STANDARD
 from affidavit.settings import ProxySettings
+from affidavit.wiring.doctor import gateway_can_start
 from affidavit.wiring.gateway import Ports
 from affidavit.wiring.random_pool import RandomPool
 from affidavit.wiring.telemetry import open_telemetry
@@ -78,8 +79,9 @@ class CloudGateway:
         """Return what the gateway needs of the outside.
 
         Raises:
-            Misconfigured: A retention class has no bucket, or the deployment's secret is none.
-            Unavailable: Secret Manager does not answer.
+            Misconfigured: A retention class has no bucket, the deployment's secret is none, or something that records
+                need is missing or not for this account; each with its mend.
+            Unavailable: Google does not answer.
         """
         classes = {STANDARD, *configuration.retention, *(upstream.retention for upstream in configuration.upstreams)}
         if without := sorted(classes - self.bodies.keys()):
@@ -87,6 +89,8 @@ class CloudGateway:
                 f"AFFIDAVIT_BODY_BUCKETS has no bucket for the retention class {', '.join(without)}: add it there "
                 "and to `retention` in terraform/audit"
             )
+        if not emulated(self.environment):  # what permissions are worth, an emulator does not know
+            gateway_can_start(self.settings, configuration, self.environment)
         secret = self.secrets.read(self.settings.deployment_secret).value
         if len(secret) < SECRET_BYTES:
             raise Misconfigured(

@@ -37,6 +37,8 @@ class Object:
     generation: int
     created: float
     resource: dict[str, Any]
+    crc32c: str
+    md5: str
     metageneration: int = 1
 
     def form(self, bucket: str) -> dict[str, Any]:
@@ -49,8 +51,8 @@ class Object:
             "generation": str(self.generation),
             "metageneration": str(self.metageneration),
             "size": str(len(self.data)),
-            "crc32c": crc32c(self.data),
-            "md5Hash": md5(self.data),
+            "crc32c": self.crc32c,
+            "md5Hash": self.md5,
             "storageClass": "STANDARD",
             "timeCreated": made,
             "updated": made,
@@ -128,7 +130,8 @@ class Buckets:
             bucket = self.bucket(bucket_name)
             name = str(resource["name"])
             self.check_insert(bucket_name, name, query)
-            for stated, found, called in (("crc32c", crc32c(data), "CRC32C"), ("md5Hash", md5(data), "MD5 hash")):
+            hashes = crc32c(data), md5(data)
+            for stated, called, found in zip(("crc32c", "md5Hash"), ("CRC32C", "MD5 hash"), hashes, strict=True):
                 if resource.get(stated, found) != found:
                     text = f'Provided {called} "{resource[stated]}" doesn\'t match calculated {called} "{found}".'
                     raise refusals.invalid(text)
@@ -136,7 +139,7 @@ class Buckets:
             kept = {key: resource[key] for key in MUTABLE if key in resource}
             if name not in bucket.objects:
                 insort(bucket.ordered, name.encode())
-            made = Object(name, data, self._next_generation(), self._now(), kept)
+            made = Object(name, data, self._next_generation(), self._now(), kept, *hashes)
             bucket.objects[name] = made
             return made
 

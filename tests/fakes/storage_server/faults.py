@@ -13,7 +13,7 @@ class Fault:
     """What happens instead of an answer.
 
     Attributes:
-        how: An error of the server, a connection that is cut, no answer at all, or (of a download) wrong bytes.
+        how: An error of the server, a connection that is cut, no answer at all, or an object with one bit turned over.
         persisted: Whether the work is done all the same, so that only the answer is lost.
     """
 

@@ -101,17 +101,17 @@ class _Handler(BaseHTTPRequestHandler):
         fault = self.server.faults.next_for(seen)
         if fault is None:
             return self._send(self.server.api.answer(asked, seen))
-        answer = self.server.api.answer(asked, seen) if fault.persisted or fault.how == "garbled" else Answer()
-        return self._break(fault, answer)
+        if fault.how == "garbled":
+            return self._send(_garbled(self.server.api, asked, seen))
+        if fault.persisted:
+            self.server.api.answer(asked, seen)
+        return self._break(fault)
 
     do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815 the names that http.server calls
 
-    def _break(self, fault: Fault, answer: Answer) -> None:
+    def _break(self, fault: Fault) -> None:
         if fault.how == "error":
             return self._send(Answer(fault.status, b"We encountered an internal error. Please try again."))
-        if fault.how == "garbled":
-            answer.body = bytes(one ^ 1 for one in answer.body)
-            return self._send(answer)
         if fault.how == "silence":
             self.server.faults.mended.wait(SILENT_S)
         self.close_connection = True
@@ -129,3 +129,15 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
+
+
+def _garbled(api: JsonApi, asked: Request, seen: Seen) -> Answer:
+    """Return what comes of it when one bit of the object is turned over on its way."""
+    if asked.method == "GET":
+        answer = api.answer(asked, seen)
+        answer.body = bytes([answer.body[0] ^ 1]) + answer.body[1:]
+        return answer
+    end = asked.body.rfind(b"\r\n--")  # of a multipart upload
+    at = end - 1 if end > 0 else 0
+    body = asked.body[:at] + bytes([asked.body[at] ^ 1]) + asked.body[at + 1 :]
+    return api.answer(Request(asked.method, asked.target, asked.headers, body), seen)

@@ -67,7 +67,7 @@ class Uploads:
             session.data[int(found[1]) :] = body
         if found[3] == "*" or len(session.data) < int(found[3]):
             return len(session.data)
-        resource = {**session.resource, **_hashes(headers)}
+        resource = {**_hashes(headers), **session.resource}
         made = self._buckets.insert(session.bucket, resource, bytes(session.data), session.query)
         del self._sessions[number]
         return made

@@ -20,7 +20,7 @@ _BUCKET = r"/b/(?P<bucket>[^/]+)"
 _OBJECT = rf"{_BUCKET}/o/(?P<name>[^/]+)"
 _ROUTES = (  # method, path, operation
     ("POST", rf"/upload/storage/v1{_BUCKET}/o", "objects.insert"),
-    ("PUT", rf"/upload/storage/v1{_BUCKET}/o", "objects.insert"),
+    ("PUT", rf"/upload/storage/v1{_BUCKET}/o", "objects.insert/upload"),  # more of a resumable one
     ("GET", rf"(?:/download)?/storage/v1{_OBJECT}", "objects.get"),
     ("PATCH", rf"/storage/v1{_OBJECT}", "objects.patch"),
     ("DELETE", rf"/storage/v1{_OBJECT}", "objects.delete"),
@@ -81,6 +81,7 @@ class JsonApi:
         self._uploads = Uploads(buckets)
         self._operations: dict[str, Callable[[Request, Seen], Answer]] = {
             "objects.insert": self._insert,
+            "objects.insert/upload": self._go_on,
             "objects.get": self._get,
             "objects.patch": lambda asked, seen: _object(
                 self._buckets.patch(seen.bucket, seen.name, _json(asked), seen.query), seen.bucket
@@ -106,8 +107,6 @@ class JsonApi:
             return Answer(refusal.status, refusal.body(), {"Content-Type": JSON})
 
     def _insert(self, asked: Request, seen: Seen) -> Answer:
-        if asked.method == "PUT":
-            return self._go_on(asked, seen)
         kind = seen.query.get("uploadType")
         if kind == "resumable":
             number = self._uploads.begin(seen.bucket, seen.query, asked.headers, asked.body)

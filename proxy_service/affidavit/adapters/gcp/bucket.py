@@ -9,7 +9,6 @@ Source: google-cloud "Cloud Storage"; Cloud Storage JSON API.
 from __future__ import annotations
 
 import time
-from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,7 +16,6 @@ from functools import partial
 from io import BytesIO
 from typing import Any, TypeVar
 
-import google_crc32c
 from google.cloud.storage import Client
 
 from affidavit.adapters.gcp.storage_failures import CREATE, DELETE, ERRORS, READ, REPLACE, Corrupted, Failure
@@ -33,7 +31,6 @@ PAUSES_S = (0.1, 0.2, 0.4, 0.8, 1.1, 1.6, 3.2, 3.2, 3.2)  # between attempts
 OCTETS = "application/octet-stream"
 
 _TELLING = (OutcomeUnknown, Conflict, Malformed, Misconfigured)  # more and more
-_ONE_REQUEST = 8 * 1024 * 1024  # bytes; what is longer the client sends as a resumable upload, of two requests
 
 T = TypeVar("T")
 I = TypeVar("I")  # noqa: E741 an item
@@ -151,7 +148,8 @@ class CloudBucket:
             try:
                 self._upload(blob, body, generation, content_type)
             except ERRORS as error:
-                if Failure.of(error).name_is_taken:
+                failure = Failure.of(error)
+                if failure.has_other_generation or (what == CREATE and failure.may_not_delete):
                     return perhaps_done and made_it()
                 raise
             return True
@@ -159,14 +157,13 @@ class CloudBucket:
         return self._try(what, attempt)
 
     def _upload(self, blob: Any, body: bytes, generation: int, content_type: str) -> None:
-        # Given in advance it is the server that compares; otherwise the client would, and delete what it has written.
-        crc32c = b64encode(google_crc32c.value(body).to_bytes(4)).decode() if len(body) > _ONE_REQUEST else None
+        # Beyond 8 MiB the client makes a resumable upload of it, two requests. Either way the checksum goes along, and
+        # what does not fit it is refused.
         blob.upload_from_string(
             body,
             content_type=content_type,
             if_generation_match=generation,
             checksum="crc32c",
-            crc32c_checksum_value=crc32c,
             timeout=self._timeout(),
             retry=None,
         )

@@ -12,6 +12,11 @@ from affidavit.errors import Misconfigured
 
 def refuse_emulators(environment: Mapping[str, str]) -> None:
     """Raise `Misconfigured` where Cloud Run is told to use an emulator."""
-    named = sorted(name for name in environment if name.endswith("_EMULATOR_HOST"))
-    if "K_SERVICE" in environment and named:
-        raise Misconfigured(f"this is Cloud Run, and {', '.join(named)} would send evidence to an emulator: unset it")
+    if "K_SERVICE" in environment and emulated(environment):
+        named = ", ".join(emulated(environment))
+        raise Misconfigured(f"this is Cloud Run, and {named} would send evidence to an emulator: unset it")
+
+
+def emulated(environment: Mapping[str, str]) -> list[str]:
+    """Return the variables that name an emulator."""
+    return sorted(name for name, value in environment.items() if name.endswith("_EMULATOR_HOST") and value)

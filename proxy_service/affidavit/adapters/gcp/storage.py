@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping
 
-from google.auth.credentials import AnonymousCredentials
+from google.auth.credentials import AnonymousCredentials, Credentials
 from google.auth.exceptions import DefaultCredentialsError
 from google.cloud.storage import Client
 from requests.adapters import HTTPAdapter
@@ -109,8 +109,15 @@ class CloudStorageHead:
                 self._bucket.delete(partial)
 
 
-def open_client(project: str | None, environment: Mapping[str, str]) -> Client:
+def open_client(
+    project: str | None, environment: Mapping[str, str], *, credentials: Credentials | None = None
+) -> Client:
     """Return Google's client, of an emulator where `STORAGE_EMULATOR_HOST` says where; asks nothing of the network.
+
+    Args:
+        project: None where no request needs one.
+        environment: Of the process.
+        credentials: None: those that the environment gives.
 
     Raises:
         Misconfigured: There are no credentials, or an emulator is named on Cloud Run or not as an address.
@@ -120,11 +127,11 @@ def open_client(project: str | None, environment: Mapping[str, str]) -> Client:
     if emulator and not emulator.startswith(("http://", "https://")):
         raise Misconfigured(f"{_EMULATOR} must be an address that begins with http://")
     try:
-        client = _open_emulator(emulator) if emulator else Client(project=project)
+        client = _open_emulator(emulator) if emulator else Client(project=project, credentials=credentials)
     except DefaultCredentialsError as error:
         raise Misconfigured(f"there are no Google credentials: {CREDENTIALS}") from error
     # For its traces the client asks for each bucket's metadata in a thread of its own, traces or not, which writers may
-    # not read. Seen in 3.17; tests/contracts/test_storage_permissions.py.
+    # not read. Seen in 3.17; tests/contracts/test_storage_requests.py.
     client._bucket_metadata_cache = None  # noqa: SLF001
     session = client._http  # noqa: SLF001  where Google's documents say how to size the pool
     if not session.is_mtls:

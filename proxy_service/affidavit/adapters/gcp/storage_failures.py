@@ -80,14 +80,14 @@ class Failure:
         return cls(status, refused or theirs, theirs, reason, text)
 
     @property
-    def name_is_taken(self) -> bool:
-        """Whether a precondition did not hold.
+    def has_other_generation(self) -> bool:
+        """Whether the precondition on the generation did not hold."""
+        return self.status == HTTPStatus.PRECONDITION_FAILED
 
-        Who may create and not delete can be told that they may not delete what stands there already.
-        """
-        return self.status == HTTPStatus.PRECONDITION_FAILED or (
-            self.status == HTTPStatus.FORBIDDEN and "storage.objects.delete" in self._text
-        )
+    @property
+    def may_not_delete(self) -> bool:
+        """Whether it is about what stands there: who creates a free name is never asked for the right to delete."""
+        return self.status == HTTPStatus.FORBIDDEN and "storage.objects.delete" in self._text
 
     @property
     def not_found(self) -> bool:
