@@ -25,6 +25,7 @@ from affidavit.tlog.note import VerifierKey
 ROOT = Path(__file__).parent.parent
 TERRAFORM = ROOT / "terraform"
 PAGES = sorted(str(page.relative_to(ROOT)) for page in TERRAFORM.rglob("README.md"))
+TOLD = "AFFIDAVIT_TEST_"
 ORIGIN = "gateway.example.com/audit"
 PLAIN = {"base64", "cat", "curl", "cut", "docker", "export", "ls", "openssl", "printf", "sha256sum", "tail"}
 FLAGS = {  # of terraform 1.11, those that documents use
@@ -139,6 +140,16 @@ def test_a_configuration_is_one_that_the_gateway_takes(page: str, tmp_path: Path
     path.write_text(text, encoding="utf-8")
 
     load(path, path.read_bytes())
+
+
+def test_the_run_on_a_real_project_is_told_all_that_the_contracts_ask_for():
+    """Source: fakes/real_project.py; what is not told is not run, and says nothing."""
+    contracts = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests" / "contracts").glob("*.py"))
+    asked = set(re.findall(r'\b(?:told\(|needs=)"([A-Z_]+)"', contracts))
+    words = [word for _, command in ALL if command[0] == "export" for word in command]
+
+    assert asked
+    assert {word.partition("=")[0] for word in words if word.startswith(TOLD)} == {TOLD + name for name in asked}
 
 
 def test_an_auditor_makes_the_verifier_key_with_plain_tools(tmp_path: Path):
