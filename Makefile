@@ -22,6 +22,7 @@ check: $(SETUP) ## Lint, types, layers, formatting, known vulnerabilities
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@$(BIN)/python tests/check_terraform.py
 	@$(BIN)/python tests/audit_dependencies.py
 
 bench: $(SETUP) ## How fast, and with how much memory (some minutes; needs wrk)
