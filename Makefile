@@ -22,6 +22,7 @@ check: $(SETUP) ## Lint, types, layers, formatting, known vulnerabilities
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@$(BIN)/python tests/check_terraform.py
 	@$(BIN)/python tests/audit_dependencies.py
 
 bench: $(SETUP) ## How fast, and with how much memory (some minutes; needs wrk)
@@ -38,9 +39,9 @@ wheel: $(SETUP) ## The wheel, in dist/; the same bytes wherever and whenever it 
 functions-zip: wheel ## All that the cloud functions are built from, in dist/; the same bytes every time
 	@$(BIN)/python functions/build.py --wheel dist/affidavit-*.whl
 
-test-cloud: $(SETUP) ## The contracts on a real project: AFFIDAVIT_TEST_PROJECT=... (terraform/README.md)
+test-cloud: $(SETUP) ## The contracts on a real project, AFFIDAVIT_TEST_PROJECT (terraform/README.md)
 	@test -n "$(AFFIDAVIT_TEST_PROJECT)" || { echo "AFFIDAVIT_TEST_PROJECT is not set" >&2; exit 2; }
-	@AFFIDAVIT_TEST_PROJECT=$(AFFIDAVIT_TEST_PROJECT) $(BIN)/pytest tests/contracts -rs
+	@$(BIN)/pytest tests/contracts -rs
 
 format: $(SETUP) ## Put the code in order
 	$(BIN)/ruff check --fix

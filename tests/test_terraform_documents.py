@@ -1,39 +1,33 @@
 """Commands in Terraform's documents are written as the tools take them, and name what is there.
 
-They need a cloud, so they are not run. What can be held here: a root, variable, output, target, command or flag that a
+Most need a cloud, so they are not run. What can be held here: a root, variable, output, target, command or flag that a
 document names exists, and what the documents set is all that a root asks for.
 """
 
 import importlib.util
 import itertools
+import os
 import re
 import shlex
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from affidavit.cli import _parser
 from affidavit.policy.document import load
+from affidavit.tlog.note import VerifierKey
 
 ROOT = Path(__file__).parent.parent
 TERRAFORM = ROOT / "terraform"
 PAGES = sorted(str(page.relative_to(ROOT)) for page in TERRAFORM.rglob("README.md"))
-PLAIN = {
-    "cat",
-    "chmod",
-    "cp",
-    "curl",
-    "docker",
-    "export",
-    "ls",
-    "mv",
-    "openssl",
-    "printf",
-    "test",
-    ".",
-}  # as everywhere
+TOLD = "AFFIDAVIT_TEST_"
+ORIGIN = "gateway.example.com/audit"
+PLAIN = {"base64", "cat", "curl", "cut", "docker", "export", "ls", "openssl", "printf", "sha256sum", "tail"}
 FLAGS = {  # of terraform 1.11, those that documents use
     "apply": {"auto-approve", "input", "target", "var", "var-file"},
     "fmt": {"check", "recursive"},
@@ -134,7 +128,9 @@ def test_a_target_exists(command: list[str]):
 
 @pytest.mark.parametrize("command", of("affidavit"))
 def test_a_command_of_ours_is_written_as_the_program_takes_it(command: list[str]):
-    _parser().parse_args(command[1:])
+    end = command.index(">") if ">" in command else None
+
+    _parser().parse_args(command[1:end])
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if any(map(is_configuration, blocks(page, "yaml")))])
@@ -144,6 +140,30 @@ def test_a_configuration_is_one_that_the_gateway_takes(page: str, tmp_path: Path
     path.write_text(text, encoding="utf-8")
 
     load(path, path.read_bytes())
+
+
+def test_the_run_on_a_real_project_is_told_all_that_the_contracts_ask_for():
+    """Source: fakes/real_project.py; what is not told is not run, and says nothing."""
+    contracts = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests" / "contracts").glob("*.py"))
+    asked = set(re.findall(r'\b(?:told\(|needs=)"([A-Z_]+)"', contracts))
+    words = [word for _, command in ALL if command[0] == "export" for word in command]
+
+    assert asked
+    assert {word.partition("=")[0] for word in words if word.startswith(TOLD)} == {TOLD + name for name in asked}
+
+
+def test_an_auditor_makes_the_verifier_key_with_plain_tools(tmp_path: Path):
+    """c2sp.org/signed-note; the commands are run as they stand, on a public key as KMS hands it out."""
+    (block,) = [block for block in blocks("terraform/README.md", "sh") if "openssl pkey" in block]
+    key = Ed25519PrivateKey.generate().public_key()
+    (tmp_path / "log.pem").write_bytes(key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+
+    subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", block], cwd=tmp_path, env=os.environ | {"ORIGIN": ORIGIN}, check=True
+    )
+
+    made = VerifierKey.parse((tmp_path / "log.vkey").read_text(encoding="ascii").removesuffix("\n"))
+    assert (made.name, made.public_key) == (ORIGIN, key.public_bytes(Encoding.Raw, PublicFormat.Raw))
 
 
 def gcloud() -> dict[str, Any]:

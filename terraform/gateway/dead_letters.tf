@@ -1,6 +1,7 @@
 # Messages that could not be written for too long. They wait in a subscription of their own until `affidavit redrive`.
 
 resource "google_pubsub_topic" "evidence_dead" {
+  # checkov:skip=CKV_GCP_83:whoever destroyed a key of one's own would destroy records on their way
   project                    = var.project
   name                       = "${var.prefix}-evidence-dead"
   message_retention_duration = local.days_31

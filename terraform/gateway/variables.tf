@@ -4,8 +4,7 @@ variable "body_buckets" {
 
   validation {
     condition = length(var.body_buckets) > 0 && alltrue([
-      for class, bucket in var.body_buckets :
-      can(regex("^[a-z0-9_]{1,64}$", class)) && can(regex("^[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]$", bucket))
+      for class, bucket in var.body_buckets : can(regex("^[a-z0-9_]{1,64}=[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]$", "${class}=${bucket}"))
     ])
     error_message = "At least one class is needed; classes are [a-z0-9_]{1,64}, and each names a bucket."
   }
@@ -102,9 +101,7 @@ variable "functions_zip" {
   type        = string
 
   validation {
-    condition = try(
-      startswith(filesha256(var.functions_zip), regex("(?:^|/)functions-([0-9a-f]{16})[.]zip$", var.functions_zip)[0]), false
-    )
+    condition     = try(startswith(filesha256(var.functions_zip), regex("(?:^|/)functions-([0-9a-f]{16})[.]zip$", var.functions_zip)[0]), false)
     error_message = "There is no such file, or it is not called functions-<the first 16 hex digits of its SHA-256>.zip."
   }
 }
@@ -126,10 +123,7 @@ variable "impersonated_accounts" {
   default     = {}
 
   validation {
-    condition = alltrue([
-      for account in values(var.impersonated_accounts) :
-      can(regex("^[a-z][a-z0-9-]+@[a-z0-9.-]+[.]gserviceaccount[.]com$", account))
-    ])
+    condition     = alltrue([for account in values(var.impersonated_accounts) : can(regex("^[a-z][a-z0-9-]+@[a-z0-9.-]+[.]gserviceaccount[.]com$", account))])
     error_message = "Each is the email of a service account."
   }
 }
@@ -140,10 +134,7 @@ variable "ingress" {
   default     = "INGRESS_TRAFFIC_ALL"
 
   validation {
-    condition = contains(
-      ["INGRESS_TRAFFIC_ALL", "INGRESS_TRAFFIC_INTERNAL_ONLY", "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER"],
-      var.ingress
-    )
+    condition     = contains(["INGRESS_TRAFFIC_ALL", "INGRESS_TRAFFIC_INTERNAL_ONLY", "INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER"], var.ingress)
     error_message = "One of INGRESS_TRAFFIC_ALL, INGRESS_TRAFFIC_INTERNAL_ONLY, INGRESS_TRAFFIC_INTERNAL_LOAD_BALANCER."
   }
 
@@ -188,12 +179,8 @@ variable "min_instances" {
 
 variable "network" {
   description = "Send what the proxy sends through a network (Direct VPC egress), for upstreams with internal ingress; null: the internet."
-  type = object({
-    egress     = string
-    network    = string
-    subnetwork = string
-  })
-  default = null
+  type        = object({ egress = string, network = string, subnetwork = string })
+  default     = null
 
   validation {
     condition     = var.network == null || contains(["ALL_TRAFFIC", "PRIVATE_RANGES_ONLY"], try(var.network.egress, ""))
@@ -296,5 +283,16 @@ variable "secrets" {
   validation {
     condition     = alltrue([for name in keys(var.secrets) : can(regex("^[A-Za-z0-9_-]{1,255}$", name))])
     error_message = "Names of secrets are [A-Za-z0-9_-]{1,255}."
+  }
+}
+
+variable "telemetry_endpoint" {
+  description = "Where spans and metrics go by OTLP: a collector, or https://telemetry.googleapis.com; null: nowhere."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.telemetry_endpoint == null || can(regex("^https?://[a-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9._/-]*)?$", var.telemetry_endpoint))
+    error_message = "An address without credentials, such as https://telemetry.googleapis.com."
   }
 }

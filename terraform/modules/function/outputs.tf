@@ -1,3 +1,8 @@
+output "environment" {
+  description = "What the function is told."
+  value       = google_cloudfunctions2_function.this.service_config[0].environment_variables
+}
+
 output "name" {
   description = "The function's name, which is also that of the Cloud Run service underneath."
   value       = google_cloudfunctions2_function.this.name
