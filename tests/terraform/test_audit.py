@@ -1,7 +1,10 @@
 """The audit project's root: Terraform's own tests, and who may do what as its plan says it."""
 
+from dataclasses import MISSING, fields
+
 import pytest
 
+from affidavit.settings import PREFIX, CheckLogSettings, SequenceLogSettings, Settings
 from terraform import grants, laws
 from terraform.provider import terraform
 from terraform.suite import ends, names, plans
@@ -40,6 +43,24 @@ def test_the_readme_says_who_may_do_what():
 @pytest.mark.parametrize("law", [laws.public, laws.authoritative, laws.unprotected, laws.open_to_everybody])
 def test_a_law_holds_in_every_plan(law):
     assert {name: broken for name, plan in plans(FOLDER).items() if (broken := law(plan))} == {}
+
+
+@pytest.mark.parametrize(("name", "settings"), [("check-log", CheckLogSettings), ("sequence-log", SequenceLogSettings)])
+def test_a_function_is_told_everything_that_it_has_to_know_and_understands_it(name: str, settings: type[Settings]):
+    told = _environment(f"acme-{name}")
+    needed = {PREFIX + field.name.upper() for field in fields(settings) if field.default is MISSING}
+
+    assert needed <= told.keys() <= {PREFIX + field.name.upper() for field in fields(settings)}
+    settings.read(told)
+
+
+def _environment(function: str) -> dict[str, str]:
+    (told,) = [
+        made.values["service_config"][0]["environment_variables"]
+        for made in plans(FOLDER)[ALL_GIVEN]
+        if made.type == "google_cloudfunctions2_function" and made.values["name"] == function
+    ]
+    return dict(told)
 
 
 def test_a_gateway_creates_and_neither_reads_nor_deletes():
