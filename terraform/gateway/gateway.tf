@@ -2,7 +2,7 @@
 # take the signature off a caller's token, and refuse the tokens of other issuers.
 
 locals {
-  environment = {
+  environment = merge(local.telemetry, {
     AFFIDAVIT_BODY_BUCKETS      = local.body_buckets
     AFFIDAVIT_DATABASE          = google_firestore_database.state.name
     AFFIDAVIT_DEPLOYMENT_SECRET = "projects/${var.project}/secrets/${google_secret_manager_secret.this[local.deployment].secret_id}/versions/${var.deployment_secret_version}"
@@ -11,7 +11,7 @@ locals {
     AFFIDAVIT_FORWARDERS        = var.domain == null ? "1" : "2" # whose hops stand last in X-Forwarded-For: Google's, and the load balancer's
     AFFIDAVIT_IMAGE             = try(split("@", var.image)[1], "")
     AFFIDAVIT_PROJECT           = var.project
-  }
+  })
 }
 
 resource "google_service_account" "gateway" {

@@ -298,3 +298,14 @@ variable "secrets" {
     error_message = "Names of secrets are [A-Za-z0-9_-]{1,255}."
   }
 }
+
+variable "telemetry_endpoint" {
+  description = "Where spans and metrics go by OTLP: a collector, or https://telemetry.googleapis.com; null: nowhere."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.telemetry_endpoint == null || can(regex("^https?://[a-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9._/-]*)?$", var.telemetry_endpoint))
+    error_message = "An address without credentials, such as https://telemetry.googleapis.com."
+  }
+}

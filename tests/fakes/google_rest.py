@@ -59,7 +59,7 @@ class GoogleRest:
         query = parse_qs(split.query)
         self.asked.append(f"{method} {service}/{path}")
         if service in self.disabled:
-            return 403, _disabled(service), {}
+            return 403, refusal("SERVICE_DISABLED", service, "123")["error"], {}
         if service == "storage":
             return self._storage(method, path, query)
         resource, _, verb = path.partition("/")[2].partition(":")
@@ -135,14 +135,15 @@ def precondition() -> dict[str, Any]:
     return {"status": 400, "error": _error(400, "FAILED_PRECONDITION")}
 
 
-def _disabled(service: str) -> dict[str, Any]:
+def refusal(reason: str, service: str, project: str) -> dict[str, Any]:
+    """What every service says that cannot be used at all, with its reason (google.rpc.ErrorInfo)."""
     info = {
         "@type": "type.googleapis.com/google.rpc.ErrorInfo",
-        "reason": "SERVICE_DISABLED",
+        "reason": reason,
         "domain": "googleapis.com",
-        "metadata": {"service": f"{service}.googleapis.com", "consumer": "projects/123"},
+        "metadata": {"service": f"{service}.googleapis.com", "consumer": f"projects/{project}"},
     }
-    return _error(403, "PERMISSION_DENIED", details=[info])
+    return {"status": 403, "error": _error(403, "PERMISSION_DENIED", details=[info])}
 
 
 @contextmanager

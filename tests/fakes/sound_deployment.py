@@ -95,7 +95,6 @@ def build(google: GoogleRest) -> None:
         "deleteProtectionState": "DELETE_PROTECTION_ENABLED",
         "pointInTimeRecoveryEnablement": "POINT_IN_TIME_RECOVERY_ENABLED",
     }
-    google.held["projects/acme-gateway-1"] = {f"datastore.entities.{verb}" for verb in ("get", "create", "update")}
     google.things["cloudkms", f"v1/{KEY}/cryptoKeyVersions/1/publicKey"] = {
         "pem": "…",
         "algorithm": "EC_SIGN_ED25519",

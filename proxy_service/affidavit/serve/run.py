@@ -73,6 +73,7 @@ async def serve(configuration: Configuration, deployment: Deployment, host: str,
         Misconfigured: The address is taken, the folder in use, or a mounted file wrong.
         Unavailable: Nothing takes records.
     """
+    stopping = _stopping()
     with _listen(host, port) as listening, deployment.locked():
         bound = listening.getsockname()[1]
         ports = deployment.ports(configuration)
@@ -87,7 +88,7 @@ async def serve(configuration: Configuration, deployment: Deployment, host: str,
         _settle_memory()
         _diagnostics.info("serving on http://%s:%s, writer %s", host, bound, gateway.recorder.writer.id)
         client = ClientAddress(deployment.forwarders)
-        await _serve_http(Application(gateway.path, health, configuration, client), listening, health)
+        await _serve_http(Application(gateway.path, health, configuration, client), listening, health, stopping)
         said = await gateway.close()
         deployment.close()
         _, committed = await asyncio.gather(_close(ports.telemetry), _finish(supervisor, working))
@@ -103,7 +104,18 @@ def _settle_memory() -> None:
     gc.set_threshold(COLLECT_AFTER)
 
 
-async def _serve_http(application: Application, listening: socket.socket, health: Health) -> None:
+def _stopping() -> asyncio.Event:
+    """Return what SIGTERM and SIGINT set, from the first moment: process 1 of a container is not ended otherwise."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    return stopping
+
+
+async def _serve_http(
+    application: Application, listening: socket.socket, health: Health, stopping: asyncio.Event
+) -> None:
     server = uvicorn.Server(
         uvicorn.Config(
             application,
@@ -121,15 +133,15 @@ async def _serve_http(application: Application, listening: socket.socket, health
         )
     )
 
-    def stop() -> None:
+    async def stop() -> None:
+        await stopping.wait()
         health.draining = True
         server.should_exit = True
 
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop)
+    stopped = asyncio.ensure_future(stop())
     # `serve` would raise the signal again when it is done, and end us before our last words.
     await server._serve([listening])  # noqa: SLF001
+    stopped.cancel()
     if server.server_state.tasks:  # cancelled, and not yet gone: what they still say comes before our last words
         await asyncio.wait(server.server_state.tasks, timeout=LEAVE)
 

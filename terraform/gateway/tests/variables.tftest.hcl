@@ -325,6 +325,16 @@ run "a_secret_is_named_not_addressed" {
   expect_failures = [var.secrets]
 }
 
+run "telemetry_goes_without_credentials" {
+  command = plan
+
+  variables {
+    telemetry_endpoint = "https://name:secret@collector.example.com"
+  }
+
+  expect_failures = [var.telemetry_endpoint]
+}
+
 run "a_domain_is_a_host_name" {
   command = plan
 

@@ -115,8 +115,7 @@ class Rest:
                 "storage", f"storage/v1/b/{quote(resource, safe='')}/iam/testPermissions", permissions=asked
             )
         else:
-            version = "v3" if service == "cloudresourcemanager" else "v1"
-            answer = self.post(service, f"{version}/{resource}:testIamPermissions", {"permissions": asked})
+            answer = self.post(service, f"v1/{resource}:testIamPermissions", {"permissions": asked})
         return frozenset(answer.get("permissions", ()))
 
     def may_create(self, bucket: str, name: str) -> bool:
@@ -212,10 +211,12 @@ def _object(response: requests.Response) -> dict[str, Any]:
 
 
 def _denied(error: Mapping[str, Any]) -> Denied:
-    for detail in error.get("details", ()):
-        if isinstance(detail, dict) and detail.get("reason") == "SERVICE_DISABLED":
-            about = detail.get("metadata", {})
-            service, consumer = about.get("service", "SERVICE"), about.get("consumer", "projects/PROJECT")
-            project = str(consumer).removeprefix("projects/")
+    for detail in (one for one in error.get("details", ()) if isinstance(one, dict)):
+        about = detail.get("metadata", {})
+        project = str(about.get("consumer", "projects/PROJECT")).removeprefix("projects/")
+        if detail.get("reason") == "SERVICE_DISABLED":
+            service = about.get("service", "SERVICE")
             return Denied(f"{service} is not switched on", f"gcloud services enable {service} --project={project}")
+        if detail.get("reason") == "CONSUMER_INVALID":
+            return Denied(f"there is no project {project}", f"gcloud projects describe {project}")
     return Denied("this account may not look")

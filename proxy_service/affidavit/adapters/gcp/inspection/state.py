@@ -11,7 +11,7 @@ from affidavit.adapters.gcp.inspection.finding import Findings, fine, unseen, wr
 from affidavit.adapters.gcp.inspection.rest import Account, Denied, Missing, Rest
 
 _ACCESS = "secretmanager.versions.access"
-_ENTITIES = frozenset({"datastore.entities.get", "datastore.entities.create", "datastore.entities.update"})
+_NOWHERE = "affidavit-doctor/nothing"  # a document that is never made
 
 
 def look_at_secret(rest: Rest, version: str, account: Account) -> Findings:
@@ -49,8 +49,9 @@ def look_at_secret(rest: Rest, version: str, account: Account) -> Findings:
 def look_at_database(rest: Rest, project: str, database: str, account: Account) -> Findings:
     """Yield what is found of the Firestore database."""
     about, flags = f"database {database}", f"--database='{database}' --project={project}"
+    name = f"projects/{project}/databases/{database}"
     try:
-        found = rest.get("firestore", f"v1/projects/{project}/databases/{database}")
+        found = rest.get("firestore", f"v1/{name}")
     except Missing:
         mend = f"gcloud firestore databases create {flags} --location=LOCATION --type=firestore-native"
         yield wrong(about, "there is no such database", mend)
@@ -68,21 +69,15 @@ def look_at_database(rest: Rest, project: str, database: str, account: Account) 
             yield wrong(about, "it is not protected from being deleted", f"{update} --delete-protection")
         if found.get("pointInTimeRecoveryEnablement") != "POINT_IN_TIME_RECOVERY_ENABLED":
             yield wrong(about, "its past cannot be recovered", f"{update} --enable-pitr")
-    yield from _entities(rest, project, about, account)
-
-
-def _entities(rest: Rest, project: str, about: str, account: Account) -> Findings:
     member = f"--member={account.member} --role=roles/datastore.user"
-    grant = f"gcloud projects add-iam-policy-binding {project} {member}"
+    yield from _reading(rest, name, about, f"gcloud projects add-iam-policy-binding {project} {member}")
+
+
+def _reading(rest: Rest, database: str, about: str, grant: str) -> Findings:
+    # A condition on the database's name holds for what is in it, and for nothing that could be asked of the project.
     try:
-        held = rest.held("cloudresourcemanager", f"projects/{project}", _ENTITIES)
-    except (Denied, Missing) as error:
-        mend = error.mend if isinstance(error, Denied) else None
-        says = f"project {project} cannot be asked what this account may do there, so it is the wrong one, or {error}"
-        yield wrong(f"project {project}", says, mend or f"gcloud projects describe {project}")
-        return
-    lacking = sorted(_ENTITIES - held)
-    if lacking:
-        yield wrong(about, f"this account lacks {', '.join(lacking)}", grant)
-    else:
-        yield fine(about, "this account may read and write it")
+        rest.get("firestore", f"v1/{database}/documents/{_NOWHERE}")
+    except Missing:
+        yield fine(about, "this account may read it")
+    except Denied as error:
+        yield wrong(about, f"this account may not read it: {error}", error.mend or grant)

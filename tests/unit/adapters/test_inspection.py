@@ -11,7 +11,7 @@ from affidavit.errors import Misconfigured, Unavailable
 from affidavit.policy.document import load
 from affidavit.settings import ProxySettings
 from affidavit.wiring.doctor import examine, gateway_can_start
-from fakes.google_rest import google_rest, person, precondition, service_account
+from fakes.google_rest import google_rest, person, precondition, refusal, service_account
 from fakes.sound_deployment import (
     BODIES,
     CHECKER,
@@ -373,6 +373,36 @@ def test_a_service_that_is_not_switched_on_is_named_with_what_switches_it_on(goo
             "database (default)",
             "firestore.googleapis.com is not switched on",
             "gcloud services enable firestore.googleapis.com --project=123",
+        )
+    ]
+
+
+def test_a_database_that_may_not_be_read_is_named_with_the_role_that_it_takes(google):
+    """Its grant may have a condition on the database's name, so a document is asked for, and not the project."""
+    google.hidden.add("v1/projects/acme-gateway-1/databases/(default)/documents/affidavit-doctor/nothing")
+
+    assert failures(google) == [
+        (
+            "database (default)",
+            "this account may not read it: this account may not look",
+            (
+                "gcloud projects add-iam-policy-binding acme-gateway-1 "
+                f"--member=serviceAccount:{GATEWAY} --role=roles/datastore.user"
+            ),
+        )
+    ]
+
+
+def test_a_project_that_is_not_there_is_named(google):
+    """google.rpc.ErrorInfo, reason CONSUMER_INVALID."""
+    path = "firestore", "v1/projects/acme-gateway-1/databases/(default)"
+    google.things[path] = refusal("CONSUMER_INVALID", "firestore", "acme-gateway-1")
+
+    assert failures(google) == [
+        (
+            "database (default)",
+            "there is no project acme-gateway-1",
+            "gcloud projects describe acme-gateway-1",
         )
     ]
 
