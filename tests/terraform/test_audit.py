@@ -1,12 +1,13 @@
 """The audit project's root: Terraform's own tests, and who may do what as its plan says it."""
 
+import re
 from dataclasses import MISSING, fields
 
 import pytest
 
 from affidavit.settings import PREFIX, CheckLogSettings, SequenceLogSettings, Settings
 from terraform import grants, laws
-from terraform.provider import terraform
+from terraform.provider import SOURCES, terraform
 from terraform.suite import ends, names, plans
 
 FOLDER, PROJECT = "audit", "acme-audit-1"
@@ -61,6 +62,21 @@ def _environment(function: str) -> dict[str, str]:
         if made.type == "google_cloudfunctions2_function" and made.values["name"] == function
     ]
     return dict(told)
+
+
+def test_what_holds_evidence_is_not_destroyed_by_a_plan_that_forgets_it():
+    """`prevent_destroy` is in no plan: google-cloud "Terraform"."""
+    text = "\n".join(path.read_text(encoding="utf-8") for path in (SOURCES / FOLDER).glob("*.tf"))
+    kept = re.findall(r'^resource "(\w+" "\w+)" {\n(?:(?!^}).)*prevent_destroy = true', text, re.MULTILINE | re.DOTALL)
+
+    assert {name.replace('" "', ".") for name in kept} == {
+        "google_kms_crypto_key.log",
+        "google_kms_key_ring.this",
+        "google_logging_project_bucket_config.requests",
+        "google_resource_manager_lien.this",
+        "google_storage_bucket.body",
+        "google_storage_bucket.evidence",
+    }
 
 
 def test_a_gateway_creates_and_neither_reads_nor_deletes():
