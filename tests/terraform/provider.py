@@ -45,13 +45,18 @@ def prepared() -> tuple[Path, dict[str, str]]:
     if shutil.which("terraform") is None:
         pytest.skip("no terraform here")
     copy = Path(tempfile.mkdtemp(prefix="terraform-")) / "terraform"
-    shutil.copytree(SOURCES, copy, ignore=_not_ours)
+    shutil.copytree(SOURCES, copy, ignore=not_ours)
+    return copy, os.environ | {"TF_IN_AUTOMATION": "1", "GOGC": "400"} | (_schema() or _registry())
+
+
+def _registry() -> dict[str, str]:
     cache = TOOLS / "terraform-plugins"
     cache.mkdir(parents=True, exist_ok=True)
-    return copy, os.environ | {"TF_IN_AUTOMATION": "1", "TF_PLUGIN_CACHE_DIR": str(cache)} | _schema()
+    return {"TF_PLUGIN_CACHE_DIR": str(cache), "TF_PLUGIN_CACHE_MAY_BREAK_DEPENDENCY_LOCK_FILE": "1"}
 
 
 def _schema() -> dict[str, str]:
+    """Return what names the schema, or nothing; a cache of plugins would take the one provider for the other."""
     folder = Path(os.environ.get("TERRAFORM_SCHEMA") or PROJECT.parent / "shared" / "terraform-schema")
     if not (folder / "install").exists():
         return {}
@@ -70,7 +75,8 @@ def alone() -> Iterator[None]:
         yield
 
 
-def _not_ours(folder: str, names: list[str]) -> set[str]:
+def not_ours(folder: str, names: list[str]) -> set[str]:
+    """Return what lies in a folder and is no source: what init made, and whose deployment it is."""
     top = Path(folder).parent == SOURCES
     patterns = (*INITIALISED, *OF_SOMEBODY) if top else INITIALISED
     return {name for name in names if any(Path(name).match(pattern) for pattern in patterns)}

@@ -6,7 +6,7 @@ import pytest
 
 import check_terraform
 from terraform import grants, laws
-from terraform.provider import SOURCES, folders, terraform
+from terraform.provider import SOURCES, folders, not_ours, terraform
 from terraform.suite import Planned, ends, names
 
 MODULES = [folder for folder in folders() if folder.startswith("modules/")]
@@ -85,6 +85,14 @@ def test_a_grant_of_a_kind_that_is_not_placed_is_no_row():
 
     with pytest.raises(KeyError):
         grants.of_plan([made], "p")
+
+
+def test_tests_never_see_somebodys_deployment():
+    """A person's variables or state would decide what the plans say."""
+    there = [".terraform", ".terraform.lock.hcl", "audit.auto.tfvars.json", "backend.tf", "key.tf", "terraform.tfvars"]
+
+    assert not_ours(str(SOURCES / "audit"), there) == {*there} - {"key.tf"}
+    assert not_ours(str(SOURCES / "audit" / "tests"), ["acme.auto.tfvars"]) == set()
 
 
 def test_every_exception_from_checkov_has_a_reason():
