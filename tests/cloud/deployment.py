@@ -255,7 +255,10 @@ def make_buckets(url: str) -> None:
 
 
 def make_topics(endpoint: str, emulator: str) -> None:
-    """Make the topics and subscriptions as terraform/gateway does."""
+    """Make the topics and subscriptions as terraform/gateway does, but for the retry policy.
+
+    The emulator makes half a minute of a `maximum_backoff` of 10 s.
+    """
     publisher = _client(PublisherClient, emulator)
     subscriber = _client(SubscriberClient, emulator)
     for topic in (TOPIC, DEAD_TOPIC):
@@ -268,7 +271,6 @@ def make_topics(endpoint: str, emulator: str) -> None:
             "push_config": {"push_endpoint": endpoint},
             "ack_deadline_seconds": ACK_DEADLINE_S,
             "dead_letter_policy": {"dead_letter_topic": DEAD_TOPIC, "max_delivery_attempts": 100},
-            "retry_policy": {"minimum_backoff": {"seconds": 1}, "maximum_backoff": {"seconds": 10}},
         }
     )
 

@@ -39,8 +39,10 @@ class Load:
         return self.done + self.unknown
 
 
-async def load(url: str, token: str, *, calls: int, connections: int, progress: Callable[[Load], None]) -> Load:
-    """Have so many calls done over so many connections."""
+async def load(
+    url: str, token: str, *, calls: int, connections: int, progress: Callable[[Load], None], pause_s: float = 0.0
+) -> Load:
+    """Have so many calls done over so many connections, each with a pause after a call."""
     result = Load()
     numbers = iter(range(calls))
     ids = itertools.count(1)
@@ -54,6 +56,7 @@ async def load(url: str, token: str, *, calls: int, connections: int, progress: 
                 while not await _try(session, url, number, next(ids), result):
                     pass
                 progress(result)
+                await asyncio.sleep(pause_s)
 
         await asyncio.gather(*(work() for _ in range(connections)))
     return result

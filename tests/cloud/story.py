@@ -25,6 +25,7 @@ from performance.gateway import Recorded, recorded
 
 CALLS, CONNECTIONS = 1_000, 16
 STORM = 3  # times that everything published so far is published again
+PAUSE_S = 0.25  # between two calls of one client, so that all of it happens while calls are made
 SILENT_S = 5.0  # that the bus does not answer
 EVERY_S = 1.0  # between two calls of the scheduler
 SETTLE_S = 120  # until everything that was recorded is committed
@@ -96,7 +97,14 @@ def _calls(deployment: Deployment, calls: int, say: Say) -> Load:
                 pending.append(aside.submit(disturbances.pop()[1]))
 
         result = asyncio.run(
-            load(deployment.url, deployment.token(), calls=calls, connections=CONNECTIONS, progress=progress)
+            load(
+                deployment.url,
+                deployment.token(),
+                calls=calls,
+                connections=CONNECTIONS,
+                progress=progress,
+                pause_s=PAUSE_S,
+            )
         )
         for one in pending:
             one.result()

@@ -68,6 +68,9 @@ class Definitions:
                 code="bad_definition",
             )
         call.definition_digest = shown.digests.get(call.target)
+        if call.target in shown.doubtful and shown.listing is not None and not shown.listing.done():
+            await asyncio.wait({shown.listing}, timeout=FIRST_LISTING)  # the ledger is just being told of it
+            call.definition_digest = shown.digests.get(call.target)
         if call.target in shown.doubtful:
             if await self._ledger.standing(call.upstream.name, call.target) != call.definition_digest:
                 raise Refused(
