@@ -10,14 +10,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from affidavit.audit.commit import NamedSegment
 from affidavit.audit.verify.approvals import Approvals
 from affidavit.audit.verify.calls import Calls
 from affidavit.audit.verify.chain import Chain, Hole
+from affidavit.audit.verify.ended import REMEMBERED, Ended
 from affidavit.audit.verify.facts import ABSENT, WHOLE, SegmentFacts
 from affidavit.audit.verify.registrations import Registered, Registrations
-from affidavit.audit.verify.report import Findings
+from affidavit.audit.verify.report import Findings, RawFinding
+from affidavit.audit.verify.shapes import each, members, text
 from affidavit.audit.verify.survey import Survey
 from affidavit.audit.verify.telling import POLICY, POLICY_NAMED, TOOL, TOOL_NAMED
 from affidavit.clock import MINUTE, Micros, format_time
@@ -28,6 +31,7 @@ GAP_AFTER: Micros = 10 * MINUTE
 LOST_AFTER: Micros = 30 * MINUTE
 SILENT_AFTER: Micros = 40 * MINUTE
 WAITING: Micros = 10 * MINUTE
+LOOKED_AT: Micros = 60 * MINUTE  # after its last record, where only what is new is verified
 
 _NEVER: Micros = 1 << 62  # later than any time
 Examine = Callable[[NamedSegment, Registered | None], SegmentFacts]
@@ -49,6 +53,7 @@ class Chains:
 
     Attributes:
         examine: Examines a segment here and now, for what has to be heard before its place in the log.
+        newly_lost: Writers that were stated lost in what was read.
     """
 
     findings: Findings
@@ -58,16 +63,77 @@ class Chains:
     examine: Examine
     all: dict[str, Chain] = field(default_factory=dict)
     living: dict[str, Chain] = field(default_factory=dict)
+    ended: Ended = field(default_factory=Ended)
+    newly_lost: list[str] = field(default_factory=list)
     _late: Counter[tuple[str, int, int]] = field(default_factory=Counter)
+
+    def save(self, now: Micros) -> dict[str, Any]:
+        """Return every chain as JSON, after a commit; of those that have ended a while ago only that they did."""
+        ended = self.ended.copy()
+        chains = []
+        for writer, chain in sorted(self.all.items()):
+            if chain.is_over and chain.last_time < now - LOOKED_AT:
+                ended.add(writer, chain.next_seq)
+            elif not self._is_past(chain, now):
+                chains.append(chain.save())
+        return {"chains": chains, "ended": ended.save(now), "living": sorted(self.living)}
+
+    def restore(self, saved: Any) -> None:
+        """Go on from what `save` gave; raises `Malformed`."""
+        chains, ended, living = members(saved, "chains", "ended", "living")
+        self.ended = Ended.restore(ended)
+        self.all = {chain.writer: chain for chain in each(chains, Chain.restore)}
+        for writer, chain in self.all.items():
+            if chain.closed is None:
+                self.registrations.learn(writer, chain.registered)
+        self.living = {writer: self.all[writer] for writer in each(living, text) if writer in self.all}
+
+    def last_words(self, now: Micros) -> Iterator[RawFinding]:
+        """Yield what is wrong with the chains that `save` leaves out, and would be said of them at every end."""
+        for chain in self.all.values():
+            if self._is_past(chain, now):
+                yield from _not_refused(chain)
+
+    @staticmethod
+    def _is_past(chain: Chain, now: Micros) -> bool:
+        return chain.lost and not chain.holes and chain.last_time < now - REMEMBERED
+
+    def looked_at(self, now: Micros) -> Iterator[Chain]:
+        """Yield the chains of which something may still come: those that go on, and others for a while."""
+        for chain in self.all.values():
+            if chain.admitted and (chain.lives or chain.holes or chain.last_time >= now - LOOKED_AT):
+                yield chain
+
+    def may_be_filled(self, now: Micros) -> bool:
+        """Tell whether a chain was followed beyond a young hole: what fills it belongs before what was heard."""
+        return any(
+            hole.first < chain.followed and now - hole.stated <= WAITING
+            for chain in self.all.values()
+            for hole in chain.holes
+        )
+
+    @property
+    def meets_holes(self) -> bool:
+        """Whether the next segment of a chain may be one beyond a hole."""
+        return any(chain.announced for chain in self.all.values())
 
     def of(self, writer: str) -> Chain:
         """Return a writer's chain."""
         chain = self.all.get(writer)
         if chain is None:
-            registered = self.registrations.of(writer)
-            prev = registered.sha256 if registered else None
-            chain = self.all[writer] = Chain(writer, registered, Calls(writer), prev=prev)
+            chain = self.all[writer] = self._begin(writer)
         return chain
+
+    def _begin(self, writer: str) -> Chain:
+        ended = self.ended.find(writer)
+        if ended is not None:
+            return Chain.over(writer, ended)
+        registered = self.registrations.of(writer)
+        if self.ended.is_forgotten(writer):
+            expected = f"a writer that was opened since {self.ended.oldest}, or is known"
+            object_ = registered.object if registered else None
+            self.findings.fail("chains", object_, f"{writer}/0", expected, "another one")
+        return Chain(writer, registered, Calls(writer), prev=registered.sha256 if registered else None)
 
     # Statements, in the order of the log.
 
@@ -113,6 +179,7 @@ class Chains:
             found = f"its last record is of {format_time(chain.last_time)}"
             self.findings.fail("chains", at.object, at.record, f"30 minutes without a record of {writer}", found)
         chain.lost = True
+        self.newly_lost.append(writer)
         self.living.pop(writer, None)
 
     # Segments, in the order of the log.
@@ -131,11 +198,14 @@ class Chains:
             found = format_time(facts.last_time)
             expected = f"no record over a minute after its commit, {format_time(at.time)}"
             self.findings.fail("chains", object_, record, expected, found)
-        self._count(chain, facts, named.count)
+        self._count(chain, facts, first, named.count)
         if first >= chain.next_seq:
             self._advance(chain, named, facts, first, at)
+        elif chain.fill(first, last):
+            self._hear_late(chain, facts, first, last)
         else:
-            self._step_back(chain, first, last, object_, record)
+            expected = f"places from {chain.next_seq} on, or in a stated hole"
+            self.findings.fail("chains", object_, record, expected, f"{first} to {last}")
 
     def _check_late(self, chain: Chain, first: int, last: int, object_: str, record: str) -> None:
         key = (chain.writer, first, last)
@@ -147,9 +217,9 @@ class Chains:
             expected, found = ("its own log:late", "none") if not stated else ("a log:late only where it is", "one")
             self.findings.fail("chains", object_, record, expected, found)
 
-    def _count(self, chain: Chain, facts: SegmentFacts, records: int) -> None:
+    def _count(self, chain: Chain, facts: SegmentFacts, first: int, records: int) -> None:
         self.findings.count("chains", records)
-        if facts.state != ABSENT:
+        if facts.state != ABSENT and first >= chain.since:
             chain.segments += 1
         for retention_class in facts.bodies:
             chain.bodies[retention_class] = chain.bodies.get(retention_class, 0) + 1
@@ -185,22 +255,17 @@ class Chains:
             expected = "a log:gap only for a hole that is older than 10 minutes"
             self.findings.fail("gaps", announced.object, announced.record, expected, found)
 
-    def _step_back(self, chain: Chain, first: int, last: int, object_: str, record: str) -> None:
-        if not chain.fill(first, last):
-            expected = f"places from {chain.next_seq} on, or in a stated hole"
-            self.findings.fail("chains", object_, record, expected, f"{first} to {last}")
-
     # Records, in the order of their chain.
 
     def _follow(self, chain: Chain, named: NamedSegment, facts: SegmentFacts, first: int, object_: str) -> None:
         if first > chain.followed:
             for late_first, late in self.survey.late_between(chain.writer, chain.followed, first - 1):
                 if late_first > chain.followed:
-                    chain.miss(late_first)
+                    chain.skip(late_first)
                 late_facts = self.examine(late, chain.registered)
                 self._hear(chain, late_facts, late_first, late.count, f"evidence/{late.name}")
             if first > chain.followed:
-                chain.miss(first)
+                chain.skip(first)
         self._hear(chain, facts, first, named.count, object_)
 
     def _hear(self, chain: Chain, facts: SegmentFacts, first: int, count: int, object_: str) -> None:
@@ -235,6 +300,19 @@ class Chains:
                         "chains", object_, record, f"a {_LOADED[what]} that was recorded before", more[0]
                     )
             else:
+                self.approvals.hear(what, record, *more)
+
+    def _hear_late(self, chain: Chain, facts: SegmentFacts, first: int, last: int) -> None:
+        """Hear what others wait for in a segment that comes after its chain was followed beyond its places.
+
+        Only where a verification goes on from an earlier one; from the beginning, what is late is heard in its place.
+        """
+        if facts.state != WHOLE or not chain.was_skipped(first, last):
+            return
+        for what, record, *more in facts.details:
+            if what in (POLICY, TOOL):
+                chain.digests.add((what, more[0]))
+            elif what not in _LOADED:
                 self.approvals.hear(what, record, *more)
 
     def _close(self, chain: Chain, object_: str) -> None:
@@ -329,9 +407,11 @@ class Chains:
         state = "interrupted" if chain.lost else "open"
         shown = ", ".join(f"{chain.writer}/{call.seq}" for call in open_[:3])
         self.findings.note("calls", f"{len(open_)} {state}: {shown}{', …' if len(open_) > 3 else ''}")  # noqa: PLR2004
-        for call in open_ if chain.lost else ():
-            if call.to_refuse and not call.loose:
-                record = f"{chain.writer}/{call.seq}"
-                self.findings.fail(
-                    "approvals", None, record, "a call:refused, because its policy does not allow it", "none"
-                )
+        self.findings.fail_all(_not_refused(chain))
+
+
+def _not_refused(chain: Chain) -> Iterator[RawFinding]:
+    for call in sorted(chain.calls.open.values(), key=lambda call: call.seq) if chain.lost else ():
+        if call.to_refuse and not call.loose:
+            record = f"{chain.writer}/{call.seq}"
+            yield "approvals", None, record, "a call:refused, because its policy does not allow it", "none"
