@@ -4,16 +4,17 @@ PYTHON ?= python3
 BIN := .venv/bin
 SETUP := .venv/.set-up
 
-.PHONY: demo test check bench format lock clean help
+.PHONY: demo test check bench wheel functions-zip test-cloud format lock clean help
 
 help: ## Show this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
 demo: $(SETUP) ## One audited session from end to end; KEEP=1 leaves the gateway running
 	@$(BIN)/python demo/demo.py $(if $(KEEP),--keep)
 
 test: $(SETUP) ## All tests
 	@$(BIN)/python tests/conformance/install.py
+	@$(BIN)/python tests/fakes/fake_gcs_server.py
 	@$(BIN)/pytest -n 2 --dist loadfile
 
 check: $(SETUP) ## Lint, types, layers, formatting, known vulnerabilities
@@ -25,6 +26,21 @@ check: $(SETUP) ## Lint, types, layers, formatting, known vulnerabilities
 
 bench: $(SETUP) ## How fast, and with how much memory (some minutes; needs wrk)
 	@PYTHONPATH=tests $(BIN)/python -m performance $(BENCH)
+
+wheel: $(SETUP) ## The wheel, in dist/; the same bytes wherever and whenever it is made
+	@rm -rf build dist/affidavit-*.whl && mkdir -p build/source
+	@cp -R pyproject.toml README.md LICENSE proxy_service build/source
+	@chmod -R u=rwX,go=rX build/source
+	@SOURCE_DATE_EPOCH=315532800 $(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps \
+		--no-build-isolation --wheel-dir dist build/source
+	@ls dist/affidavit-*.whl
+
+functions-zip: wheel ## All that the cloud functions are built from, in dist/; the same bytes every time
+	@$(BIN)/python functions/build.py --wheel dist/affidavit-*.whl
+
+test-cloud: $(SETUP) ## The contracts on a real project: AFFIDAVIT_TEST_PROJECT=... (terraform/README.md)
+	@test -n "$(AFFIDAVIT_TEST_PROJECT)" || { echo "AFFIDAVIT_TEST_PROJECT is not set" >&2; exit 2; }
+	@AFFIDAVIT_TEST_PROJECT=$(AFFIDAVIT_TEST_PROJECT) $(BIN)/pytest tests/contracts -rs
 
 format: $(SETUP) ## Put the code in order
 	$(BIN)/ruff check --fix

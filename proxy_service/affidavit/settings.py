@@ -21,10 +21,11 @@ _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]", re.ASCII)
 _CLASS = re.compile(r"[a-z0-9_]{1,64}", re.ASCII)  # evidence-format section 6
 _TOPIC = re.compile(r"projects/[^/]+/topics/[A-Za-z][A-Za-z0-9._~+%-]{2,254}", re.ASCII)
 _SUBSCRIPTION = re.compile(r"projects/[^/]+/subscriptions/[A-Za-z][A-Za-z0-9._~+%-]{2,254}", re.ASCII)
-_KEY_VERSION = re.compile(
+KEY_VERSION = re.compile(
     r"projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+/cryptoKeyVersions/[1-9][0-9]*", re.ASCII
 )
 _SECRET = re.compile(r"projects/[^/]+/secrets/[A-Za-z0-9_-]{1,255}/versions/(latest|[1-9][0-9]*)", re.ASCII)
+_FORWARDERS = re.compile(r"[1-9]", re.ASCII)
 _IMAGE = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)  # evidence-format section 3
 _ROLE = re.compile(r"gateway|console|cli|function:[a-z0-9-]+", re.ASCII)  # evidence-format section 3
 _ACCOUNT = re.compile(r"[!-~]+@[!-~]+", re.ASCII)
@@ -87,8 +88,9 @@ _READERS: Mapping[str, Callable[[str], Any]] = {
     "dead_letters": _many(_one(_SUBSCRIPTION, _SUBSCRIPTIONS), _SUBSCRIPTIONS),
     "database": _one(_DATABASE, "(default)"),
     "deployment_secret": _one(_SECRET, "projects/P/secrets/affidavit-deployment/versions/1"),
+    "forwarders": lambda text: int(_one(_FORWARDERS, "1, or 2 behind a load balancer")(text)),
     "image": _one(_IMAGE, "sha256:<64 hex digits>"),
-    "log_key": _one(_KEY_VERSION, "projects/P/locations/L/keyRings/R/cryptoKeys/K/cryptoKeyVersions/1"),
+    "log_key": _one(KEY_VERSION, "projects/P/locations/L/keyRings/R/cryptoKeys/K/cryptoKeyVersions/1"),
     "retention": _days,
     "writers": _pairs(_ROLE, _ACCOUNT, "gateway=proxy@my-project.iam.gserviceaccount.com"),
     "attestation_keys": _line,
@@ -125,7 +127,12 @@ class Settings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProxySettings(Settings):
-    """The gateway: records go to the topic, registrations and what is too large to the buckets."""
+    """The gateway: records go to the topic, registrations and what is too large to the buckets.
+
+    Attributes:
+        forwarders: How many addresses are appended to `X-Forwarded-For` on the way to it.
+        image: Its container image's digest, for the registration.
+    """
 
     project: str
     evidence_bucket: str
@@ -133,6 +140,7 @@ class ProxySettings(Settings):
     evidence_topic: str
     deployment_secret: str
     database: str = "(default)"
+    forwarders: int = 1
     image: str | None = None
 
 

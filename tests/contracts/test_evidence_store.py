@@ -1,4 +1,4 @@
-"""The laws of `evidence.ports.EvidenceStore`, on the fake and on the folder."""
+"""The laws of `evidence.ports.EvidenceStore`, on the fake, the folder and Cloud Storage."""
 
 from __future__ import annotations
 
@@ -6,12 +6,17 @@ import contextlib
 import errno
 import multiprocessing
 import stat
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from affidavit.adapters.embedded.directory import SYNC_EACH, DirectoryStore, Scratch
 from affidavit.errors import Malformed, OutcomeUnknown, Unavailable
+from fakes.cloud_storage import store_of
 from fakes.disks import FaultyDisk
+from fakes.real_project import with_project
+from fakes.storage_server import Fault
 from fakes.stores import MemoryStore
 
 NAME = "segment/20261122T122557Z-0123456789abcdef/000000000041-abababababababab.ndjson.gz"
@@ -28,9 +33,11 @@ def left_in(root):
     return [path.name for path in (root / "tmp").iterdir()]
 
 
-@pytest.fixture(params=["memory", "folder"])
+@pytest.fixture(params=with_project("memory", "folder", "strict", "fake-gcs", needs="EVIDENCE_BUCKET"))
 def store(request, tmp_path):
-    return MemoryStore() if request.param == "memory" else open_folder(tmp_path)[0]
+    if request.param == "memory":
+        return MemoryStore()
+    return open_folder(tmp_path)[0] if request.param == "folder" else store_of(request.param, request)
 
 
 def test_what_is_created_can_be_read(store):
@@ -103,22 +110,37 @@ def test_names_can_begin_anywhere(store, prefix, start, expected):
     assert list(store.names(prefix, start)) == expected
 
 
+def broken_memory(request, *, persisted):
+    store = MemoryStore()
+    store.faults.fail(persisted=persisted)
+    return store, store.faults.clear
+
+
+def broken_folder(request, *, persisted):
+    store, disk = open_folder(request.getfixturevalue("tmp_path"))
+    store.create({"a/0": b""})
+    disk.break_all("link" if not persisted else "sync_folder")
+    return store, disk.mend
+
+
+def broken_bucket(request, *, persisted):
+    strict = request.getfixturevalue("strict")
+    strict.server.fail(Fault(persisted=persisted, status=503 if persisted else 429), times=100)
+    return strict.store, strict.server.mend
+
+
 @pytest.mark.parametrize("persisted", [False, True])
-def test_after_a_failed_create_the_same_create_is_right(store, tmp_path, persisted):
+@pytest.mark.parametrize("broken", [broken_memory, broken_folder, broken_bucket])
+def test_after_a_failed_create_the_same_create_is_right(request, broken, persisted):
     """Law 3: each object was either written whole or not at all."""
-    if isinstance(store, MemoryStore):
-        store.faults.fail(persisted=persisted)
-    else:
-        store, disk = open_folder(tmp_path)
-        store.create({"a/0": b""})
-        disk.break_all("link" if not persisted else "sync_folder")
+    store, mend = broken(request, persisted=persisted)
     objects = {"a/1": b"one", "a/2": b"two"}
 
     with pytest.raises(OutcomeUnknown if persisted else Unavailable):
         store.create(objects)
+    mend()
     assert {store.read(name) for name in objects} <= {None, b"one", b"two"}
 
-    disk.mend() if not isinstance(store, MemoryStore) else store.faults.clear()
     store.create(objects)
     assert [store.read(name) for name in objects] == [b"one", b"two"]
 
@@ -207,6 +229,27 @@ def test_what_a_killed_process_left_is_swept_and_nothing_else(tmp_path):
     assert len(left_in(tmp_path)) == 2
     scratch.sweep(older_than=2**40)
     assert left_in(tmp_path) == ["checkpoint.lock"]
+
+
+RACERS, TURNS = 16, 5
+
+
+@pytest.mark.parametrize("kind", with_project("strict", "fake-gcs", needs="EVIDENCE_BUCKET"))
+def test_of_many_threads_that_create_one_name_exactly_one_wins(request, kind):
+    """Laws 1 and 2: what stands is what the one who won has written."""
+    store = store_of(kind, request)
+    start = threading.Barrier(RACERS)
+
+    def race(number):
+        start.wait()
+        return [not store.create({f"commit/{turn}": b"%d" % number}) for turn in range(TURNS)]
+
+    with ThreadPoolExecutor(RACERS) as pool:
+        won = list(pool.map(race, range(RACERS)))
+
+    for turn in range(TURNS):
+        (winner,) = (number for number in range(RACERS) if won[number][turn])
+        assert store.read(f"commit/{turn}") == b"%d" % winner
 
 
 def _race(root, number, start, wins):

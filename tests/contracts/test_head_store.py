@@ -1,16 +1,21 @@
-"""The laws of `audit.ports.HeadStore`, on the fake and on the folder."""
+"""The laws of `audit.ports.HeadStore`, on the fake, the folder and Cloud Storage."""
 
 from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from affidavit.adapters.embedded.directory import Scratch
 from affidavit.adapters.embedded.head import DirectoryHead
 from affidavit.errors import Conflict, OutcomeUnknown, Unavailable
+from fakes.cloud_storage import heads_of
 from fakes.disks import FaultyDisk
+from fakes.real_project import with_project
+from fakes.storage_server import Fault
 from fakes.stores import MemoryHead
 
 
@@ -22,9 +27,11 @@ def open_folder(root, disk=None):
     return DirectoryHead(root / "log", lock=lock, scratch=Scratch(root / "tmp", disk), disk=disk), disk
 
 
-@pytest.fixture(params=["memory", "folder"])
+@pytest.fixture(params=with_project("memory", "folder", "strict", "fake-gcs", needs="LOG_BUCKET"))
 def heads(request, tmp_path):
-    return MemoryHead() if request.param == "memory" else open_folder(tmp_path)[0]
+    if request.param == "memory":
+        return MemoryHead()
+    return open_folder(tmp_path)[0] if request.param == "folder" else heads_of(request.param, request)
 
 
 def test_before_the_first_commit_there_is_no_head(heads):
@@ -79,18 +86,53 @@ def test_partial_tiles_go_when_the_full_one_is_there(heads):
     assert [heads.tile(f"tile/0/{one}") for one in ("000.p/1", "000.p/2", "001.p/1", "000")] == [None, None, b"c", b"d"]
 
 
+def broken_memory(request, *, persisted):
+    heads = MemoryHead()
+    heads.faults.fail(persisted=persisted)
+    return heads, heads.faults.clear
+
+
+def broken_folder(request, *, persisted):
+    heads, disk = open_folder(request.getfixturevalue("tmp_path"))
+    disk.break_all("sync_folder" if persisted else "write_new")
+    return heads, disk.mend
+
+
+def broken_bucket(request, *, persisted):
+    strict = request.getfixturevalue("strict")
+    fault = Fault(persisted=persisted, status=503 if persisted else 429)
+    strict.server.fail(fault, times=100, operation="objects.insert")
+    return strict.heads, strict.server.mend
+
+
 @pytest.mark.parametrize("persisted", [False, True])
-def test_after_a_failed_swap_it_is_there_or_not(heads, tmp_path, persisted):
+@pytest.mark.parametrize("broken", [broken_memory, broken_folder, broken_bucket])
+def test_after_a_failed_swap_it_is_there_or_not(request, broken, persisted):
     """Law 4."""
-    if isinstance(heads, MemoryHead):
-        heads.faults.fail(persisted=persisted)
-    else:
-        heads, disk = open_folder(tmp_path)
-        disk.break_all("sync_folder" if persisted else "write_new")
+    heads, mend = broken(request, persisted=persisted)
 
     with pytest.raises(OutcomeUnknown if persisted else Unavailable):
         heads.swap(None, b"first")
+    mend()
     assert heads.head() == (b"first" if persisted else None)
+
+
+@pytest.mark.parametrize("kind", with_project("strict", "fake-gcs", needs="LOG_BUCKET"))
+def test_of_many_threads_that_swap_the_same_exactly_one_wins(request, kind):
+    """Law 1, also where all of them put the same there."""
+    heads = heads_of(kind, request)
+    start = threading.Barrier(16)
+
+    def race(_):
+        start.wait()
+        with contextlib.suppress(Conflict):
+            heads.swap(None, b"the same")
+            return 1
+        return 0
+
+    with ThreadPoolExecutor(16) as pool:
+        assert sum(pool.map(race, range(16))) == 1
+    assert heads.head() == b"the same"
 
 
 # What only a folder can do wrong

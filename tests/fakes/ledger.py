@@ -12,6 +12,7 @@ Nothing here is random or reads the machine's clock: the same calls make the sam
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import json
@@ -23,7 +24,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from affidavit.adapters.embedded.disk import Disk
 from affidavit.adapters.embedded.keys import KeyFiles
-from affidavit.audit.known import Admission
+from affidavit.audit.known import Admission, Admit
 from affidavit.audit.ports import HeadStore
 from affidavit.audit.sequencer import Sequencer, Sequencing
 from affidavit.clock import DAY, MINUTE, SECOND, Micros, format_time, parse_time
@@ -80,7 +81,8 @@ class Ledger:
         retention: Class to days.
         disk: For faults of the disk.
         stores, heads: In place of the folder's.
-        roles: What is admitted.
+        roles: What is admitted, where `admit` does not decide.
+        admit: Decides who is.
     """
 
     def __init__(
@@ -94,10 +96,12 @@ class Ledger:
         stores: Stores | None = None,
         heads: HeadStore | None = None,
         roles: Sequence[str] = ("gateway", "console", "cli", "function:resolve-approval"),
+        admit: Admit | None = None,
     ) -> None:
         self.now = start
         self.random = Randomness(seed)
         self.roles = set(roles)
+        self.admit = admit or (lambda one: Admission(None) if one.role in self.roles else None)
         self.retention = dict(RETENTION if retention is None else retention)
         self.root = root
         self.folder = DataFolder.open(root, disk or FakeDisk())
@@ -128,7 +132,7 @@ class Ledger:
                 has_body=lambda name, body: self.stores.bodies(name).read(body) is not None,
                 heads=self.heads,
                 signer=self.signer,
-                admit=lambda registration: Admission(None) if registration.role in self.roles else None,
+                admit=self.admit,
                 retention=self.retention,
                 random=self.random,
             )
@@ -187,6 +191,15 @@ class LedgerWriter:
         self.definition_digest = hashlib.sha256(DEFINITION).hexdigest()
         self.entries: list[Entry] = []
         self.published: list[EvidenceObject] = []
+
+    def attest(self, attestation: Callable[[str], str]) -> None:
+        """Register with a token for this writer's audience; before it is stored, and before the first record."""
+        registered = json.loads(self.writer.registration)
+        key = base64.b64decode(registered["public_key"])
+        token = attestation(f"affidavit:{hashlib.sha256(key).hexdigest()}")
+        self.writer.registration = encode(registered | {"attestation": token})
+        self.writer._prev = hashlib.sha256(self.writer.registration).hexdigest()
+        self.registration = EvidenceObject("evidence", "", self.writer.registration_name, self.writer.registration)
 
     def say(self, kind: str, *bodies: Body, **fields: Any) -> Receipt:
         """Put one record in the chain, a little later than the last."""

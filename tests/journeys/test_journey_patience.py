@@ -22,6 +22,7 @@ from affidavit.evidence.ports import Bus, EvidenceObject
 from affidavit.policy.document import load
 from affidavit.serve import app
 from affidavit.serve.app import Application
+from affidavit.serve.client_address import ClientAddress
 from affidavit.serve.health import Health
 from affidavit.serve.http import BoundedHttp
 from affidavit.wiring.embedded import EmbeddedFolder
@@ -95,13 +96,13 @@ class InThisProcess(threading.Thread):
         path = self._house.configuration
         configuration = load(path, path.read_bytes())
         folder = EmbeddedFolder.open(self._house.data, {})
-        ports = folder.ports(configuration.origin)
+        ports = folder.ports(configuration)
         ports = replace(ports, bus=self._gated(ports.bus))
         gateway = await open_gateway(configuration, ports, loopback=True, port=self.port)
-        health = Health(gateway.recorder, gateway.trail, folder.clock)
+        health = Health(gateway.recorder, gateway.trail, folder.clock, has_worker=True)
         gateway.start()
         config = uvicorn.Config(
-            Application(gateway.path, health, configuration),
+            Application(gateway.path, health, configuration, ClientAddress(0)),
             http=BoundedHttp,
             ws="none",
             lifespan="off",

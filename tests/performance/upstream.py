@@ -1,8 +1,8 @@
 """A server that answers MCP's `initialize`, `tools/list` and `tools/call` as fast as Python can.
 
 HTTP/1.1 straight over asyncio, so that in front of it the proxies are what is measured. Legacy era, without sessions.
-`python -m performance.upstream` prints its port; `GET /count` tells how many messages of each path and method it has
-answered.
+`python -m performance.upstream [PORT]` prints its port, one that is free unless said; `GET /count` tells how many
+messages of each path and method it has answered.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
+import sys
 from collections import Counter
 from typing import Any
 
@@ -92,18 +93,18 @@ def _outcome(method: str) -> dict[str, Any]:
     return {"error": {"code": -32601, "message": f"no such method: {method}"}}
 
 
-async def serve() -> None:
-    """Listen on a free loopback port, print it, and serve until SIGTERM or SIGINT."""
+async def serve(port: int) -> None:
+    """Listen on a loopback port, print it, and serve until SIGTERM or SIGINT."""
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
     answered: Counter[str] = Counter()
-    server = await loop.create_server(lambda: _Connection(answered), LOOPBACK, 0, backlog=512)
+    server = await loop.create_server(lambda: _Connection(answered), LOOPBACK, port, backlog=512)
     print(server.sockets[0].getsockname()[1], flush=True)
     await ended.wait()
     server.close()
 
 
 if __name__ == "__main__":
-    uvloop.run(serve())
+    uvloop.run(serve(int(sys.argv[1]) if len(sys.argv) > 1 else 0))

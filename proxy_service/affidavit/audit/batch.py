@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from affidavit.audit.chains import Vouching
 from affidavit.audit.commit import LOG_WRITER, ZERO_HASH, Commit, NamedSegment, Place
 from affidavit.audit.segments import CheckedSegment
 from affidavit.audit.statements import LogChain
@@ -27,12 +28,14 @@ class Batch:
         log: The log's own chain, going on.
         segments: Taken so far, in order.
         moved: Chains that are further with this commit; None for one that does not go on.
+        vouched: Key sets that the log has stated, as far as that is known, with those stated here.
         worthwhile: Something in it justifies a commit: more than `log:committed` and segments that may wait.
         full: Something was left out for lack of room.
     """
 
     time: Micros
     log: LogChain
+    vouched: set[Vouching] = field(default_factory=set)
     segments: list[CheckedSegment] = field(default_factory=list)
     moved: dict[str, Place | None] = field(default_factory=dict)
     worthwhile: bool = False

@@ -49,6 +49,14 @@ class Told:
         return True
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vouching:
+    """A key set that attestations verify under; `keys` is its text."""
+
+    issuer: str
+    keys: str
+
+
 @dataclass(slots=True)
 class Chain:
     """One registered, admissible writer.
@@ -58,7 +66,7 @@ class Chain:
         last: Hash of that record (of the registration before the first); None if it is not known.
         last_time: Of that record; None if it was committed by somebody else and not looked at.
         last_segment: Where that record stands, for looking.
-        account: What the admission names; known as long as it has to be stated.
+        account, vouching: What the admission names; known as long as it has to be stated.
         admitted: `log:writer_admitted` is in the log.
         lost: `log:writer_lost` is in the log.
         stopped: Why nothing of it is taken any more: a fork.
@@ -72,6 +80,7 @@ class Chain:
     last_time: Micros | None = None
     last_segment: str | None = None
     account: str | None = None
+    vouching: Vouching | None = None
     admitted: bool = False
     lost: bool = False
     stopped: str | None = None

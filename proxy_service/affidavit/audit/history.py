@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from affidavit.audit.chains import Vouching
 from affidavit.audit.commit import Commit, parse_commit
 from affidavit.audit.statements import read_statement
 from affidavit.clock import MINUTE, SECOND, Micros
@@ -32,6 +33,7 @@ class History:
         lost: Writers stated lost, and the next `seq` of each.
         holes: Stated holes that are not filled.
         retention: What was last stated, None if that was not read yet.
+        vouched: Key sets that were stated.
         last_segments: For each wanted writer the segment that ends at its `next_seq`.
     """
 
@@ -47,6 +49,7 @@ class History:
         self.lost: dict[str, int] = {}
         self.holes: dict[str, list[Hole]] = {}
         self.retention: dict[str, Any] | None = None
+        self.vouched: set[Vouching] = set()
         self.last_segments: dict[str, str] = {}
 
     @property
@@ -88,6 +91,8 @@ class History:
         kind, about = statement["kind"], statement.get("about", "")
         if kind == "log:retention":
             self.retention = statement["classes"]
+        elif kind == "issuer:keys":
+            self.vouched.add(_vouching(statement))
         elif kind == "log:gap":
             self.holes.setdefault(about, []).append((statement["from"], statement["to"]))
         elif kind == "log:writer_lost":
@@ -118,6 +123,8 @@ class History:
         kind, about = statement["kind"], statement.get("about", "")
         if kind == "log:retention":
             self.retention = self.retention or statement["classes"]
+        elif kind == "issuer:keys":
+            self.vouched.add(_vouching(statement))
         elif kind == "log:late":
             self._late_until[about] = max(self._late_until.get(about, 0), statement["to"] + 1)
             self._filled.setdefault(about, []).append((statement["from"], statement["to"]))
@@ -149,6 +156,10 @@ def _start_of_the_one_before(commit: Commit) -> int:
     if first.get("kind") != "log:committed":
         raise VerificationFailed(f"evidence/{commit.name} does not begin with a log:committed")
     return int(first["start"])
+
+
+def _vouching(statement: dict[str, Any]) -> Vouching:
+    return Vouching(issuer=statement["issuer"], keys=statement["keys"])
 
 
 def without(hole: Hole, part: Hole) -> list[Hole]:

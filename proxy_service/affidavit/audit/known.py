@@ -13,13 +13,13 @@ from itertools import groupby, takewhile
 from typing import Protocol
 
 from affidavit.audit.batch import Batch
-from affidavit.audit.chains import Chain, SegmentReader, Told
+from affidavit.audit.chains import Chain, SegmentReader, Told, Vouching
 from affidavit.audit.commit import LOG_WRITER, Commit
 from affidavit.audit.history import History, Hole
 from affidavit.audit.ports import BodyPresence
 from affidavit.audit.selection import Selection
-from affidavit.clock import Micros, parse_time
-from affidavit.errors import Malformed
+from affidavit.clock import DAY, Micros, format_time, parse_time
+from affidavit.errors import Malformed, Unavailable
 from affidavit.evidence.names import parse_registration_name, parse_segment_name, registration_name
 from affidavit.evidence.ports import EvidenceStore
 from affidavit.evidence.registration import Registration, parse_registration
@@ -29,16 +29,26 @@ WALK = 2_000  # commits that one run reads back, at most: about 0.1 s
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """A writer may speak in the log, as the account that its attestation proves; embedded there is none."""
+    """A writer may speak in the log, as the account that its attestation proves; embedded there is neither.
+
+    Attributes:
+        account: What the log states.
+        vouching: Whose keys the attestation verifies under; the log states them first, unless it has.
+    """
 
     account: str | None
+    vouching: Vouching | None = None
 
 
 class Admit(Protocol):
     """Decides whether a writer may speak in the log."""
 
     def __call__(self, registration: Registration) -> Admission | None:
-        """Return its admission, or None to ignore all that it wrote."""
+        """Return its admission, or None to ignore all that it wrote.
+
+        Raises:
+            Unavailable: It cannot be decided now; the writer waits, and is asked about again by the next run.
+        """
         ...
 
 
@@ -54,6 +64,7 @@ class Known:
         admit: Admit,
         newest: Commit | None,
         told: Told,
+        walk: int = WALK,
     ) -> None:
         self._store = store
         self._origin = origin
@@ -63,12 +74,15 @@ class Known:
         self._closed: dict[str, Chain] = {}  # those of which something late is looked at
         self._strangers: set[str] = set()
         self._ignored: set[str] = set()
+        self._undecided: dict[str, Registration] = {}  # of strangers who wait for their admission
         self._late: dict[str, set[str]] = {}  # writer to names that begin before the chain's place
         self.reader = SegmentReader(store, has_body, told)
         self.history = History(newest, store.read)
-        self.history.walk(WALK)
+        self._walk = walk
+        self._swept = False
+        self.history.walk(walk)
         while not self.history.knows_the_living:
-            self.history.walk(WALK)
+            self.history.walk(walk)
         if newest is not None:
             self._follow_living(newest, self.history.last_segments)
 
@@ -76,10 +90,16 @@ class Known:
         """Return the chains, those that stand before a hole first, so that a full commit never passes one over."""
         return sorted(self._chains.values(), key=lambda chain: (chain.next_seq in chain.waiting, chain.writer))
 
-    def sweep(self) -> None:
-        """Look for everything that is stored and not committed."""
-        for name in self._store.names("writer/"):
+    def sweep(self, now: Micros) -> None:
+        """Look for everything that is stored and not committed.
+
+        All registrations are listed once. A writer registers when it is opened, and its id says when that was: later
+        on, none is new that is older than a day.
+        """
+        start = registration_name(_id_of(now - DAY)) if self._swept else ""
+        for name in self._store.names("writer/", start):
             self._hear_registration(name)
+        self._swept = True
         for chain in self._chains.values():
             self.reader.list_waiting(chain)
         for writer, holes in self.history.holes.items():
@@ -96,13 +116,11 @@ class Known:
 
     def meet(self) -> None:
         """Open the chains of writers that are new, and of lost ones, as far as it is known that they are."""
-        self.history.walk(WALK)
+        self.history.walk(self._walk)
         for writer in sorted(self._strangers):
-            if writer in self._chains or writer in self.history.mentioned:
+            known = writer in self._chains or writer in self.history.mentioned
+            if known or (self.history.is_new(writer, _opened(writer)) and self._open(writer)):
                 self._strangers.discard(writer)
-            elif self.history.is_new(writer, _opened(writer)):
-                self._strangers.discard(writer)
-                self._open(writer)
         for writer in self.history.lost.keys() - self._chains.keys():
             self._follow_lost(writer)
 
@@ -158,18 +176,32 @@ class Known:
         elif chain.beyond is None:
             self.reader.note(chain, name)
 
-    def _open(self, writer: str) -> None:
-        registration = self._registration(writer)
+    def _open(self, writer: str) -> bool:
+        """Open the chain of a writer that is admitted; tell whether that is decided."""
+        registration = self._undecided.get(writer) or self._registration(writer)
         if registration is None:
-            return
-        admission = self._admit(registration) if registration.origin == self._origin else None
+            return True
+        try:
+            admission = self._admit(registration) if registration.origin == self._origin else None
+        except Unavailable as error:
+            self._undecided[writer] = registration
+            self._told.once(f"{writer}, for now,", error)
+            return False
+        self._undecided.pop(writer, None)
         if admission is None:
             self._told.once(writer, f"no {registration.role} of this log is admitted by that registration")
             self._ignored.add(writer)
-            return
-        chain = Chain(registration=registration, next_seq=0, last=registration.sha256, account=admission.account)
+            return True
+        chain = Chain(
+            registration=registration,
+            next_seq=0,
+            last=registration.sha256,
+            account=admission.account,
+            vouching=admission.vouching,
+        )
         self.reader.list_waiting(chain)
         self._chains[writer] = chain
+        return True
 
     def _follow_living(self, commit: Commit, last_segments: Mapping[str, str]) -> None:
         for writer, place in commit.writers.items():
@@ -242,6 +274,11 @@ class Known:
 def _by_place(names: Iterable[str]) -> list[list[str]]:
     """Return names in groups that begin at one place of the chain."""
     return [list(group) for _, group in groupby(sorted(names), key=lambda name: parse_segment_name(name).first_seq)]
+
+
+def _id_of(opened: Micros) -> str:
+    """Return what the ids of writers that were opened from then on do not sort before."""
+    return format_time(opened)[:19].replace("-", "").replace(":", "")
 
 
 def _opened(writer: str) -> Micros:

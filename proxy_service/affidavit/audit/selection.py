@@ -153,6 +153,9 @@ class Selection:
         say = batch.log.say
         if not chain.admitted:
             registration = chain.registration
+            if chain.vouching is not None and chain.vouching not in batch.vouched:
+                say("issuer:keys", issuer=chain.vouching.issuer, keys=chain.vouching.keys)
+                batch.vouched.add(chain.vouching)
             say(
                 "log:writer_admitted",
                 about=chain.writer,

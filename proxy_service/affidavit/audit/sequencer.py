@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from affidavit.audit.batch import MAX_LEAVES, Batch
 from affidavit.audit.chains import Told
 from affidavit.audit.commit import LOG_WRITER, Commit, commit_hash, parse_commit
-from affidavit.audit.known import Admit, Known
+from affidavit.audit.known import WALK, Admit, Known
 from affidavit.audit.ports import BodyPresence, HeadStore, Signer
 from affidavit.audit.publisher import Publisher
 from affidavit.audit.selection import Selection
@@ -46,6 +46,7 @@ class Sequencing:
         admit: Decides whether a writer may speak in the log.
         retention: Class to days, stated in the log.
         random: Where salts come from.
+        walk: Commits that one run reads back, at most, to learn of chains that have ended.
     """
 
     store: EvidenceStore
@@ -55,6 +56,7 @@ class Sequencing:
     admit: Admit
     retention: Mapping[str, int]
     random: Randomness
+    walk: int = WALK
 
 
 @dataclass(slots=True)
@@ -135,6 +137,7 @@ class Sequencer:
             admit=parts.admit,
             newest=newest,
             told=self._told,
+            walk=parts.walk,
         )
         return _State(known=known, publisher=publisher, newest=newest, hash=commit_hash(data))
 
@@ -174,7 +177,7 @@ class Sequencer:
         due = news is None or state.swept is None or not 0 <= now - state.swept < SWEEP_EVERY
         if due:
             state.swept = now
-            state.known.sweep()
+            state.known.sweep(now)
         else:
             state.known.hear(news or ())
 
@@ -184,7 +187,8 @@ class Sequencer:
         if time - now > CLOCK_BEHIND and self._told.is_new("the clock"):
             _diagnostics.error("the clock is %s s behind the last commit: set it", (time - now) // SECOND)
         place = newest.writers[LOG_WRITER] if newest else None
-        batch = Batch(time=time, log=LogChain(place, time=time, random=self._parts.random))
+        log = LogChain(place, time=time, random=self._parts.random)
+        batch = Batch(time=time, log=log, vouched=set(state.known.history.vouched))
         if newest is not None:
             batch.log.say("log:committed", start=newest.start, until=newest.size, commit_sha256=state.hash)
         state.known.meet()

@@ -18,6 +18,7 @@ from affidavit.evidence.writer import SALT_BYTES, Randomness
 
 _HOLE = {"about": str, "from": int, "to": int}
 _FIELDS: dict[str, dict[str, type]] = {  # those that a sequencer acts on when it reads them again
+    "issuer:keys": {"issuer": str, "keys": str},
     "log:committed": {"commit_sha256": str, "start": int, "until": int},
     "log:gap": _HOLE,
     "log:late": _HOLE,

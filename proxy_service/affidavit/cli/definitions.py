@@ -1,10 +1,12 @@
-"""`affidavit definitions DIR`: which tool definitions stand, which have changed, and letting a changed one stand."""
+"""`affidavit definitions`: which tool definitions stand, which have changed, and letting a changed one stand."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import difflib
 import json
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -14,9 +16,11 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from affidavit.adapters.embedded.state import SeenDefinition, State
+from affidavit.adapters.embedded.state import State
 from affidavit.clock import system_clock
 from affidavit.errors import Misconfigured
+from affidavit.gateway.ports import DefinitionReview, SeenDefinition
+from affidavit.wiring.cloud import load_cloud
 
 _DESCRIPTION = """\
 The first definition that an upstream shows of a tool stands. When the upstream changes it, calls of the tool are
@@ -24,6 +28,7 @@ refused with the code definition_changed until somebody has read what changed an
 
     affidavit definitions DIR                            list all, with what changed
     affidavit definitions DIR --accept warehouse/sql.query
+    affidavit definitions --project PROJECT              the same on Google Cloud, where they are in Firestore
 
 The running gateway takes an accepted definition at once."""
 _COLOURS = {"+": "green", "-": "red", "@": "cyan"}  # of a line of a diff, by how it begins
@@ -37,7 +42,9 @@ def add_parser(subparsers: Any) -> None:
         description=_DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("data", type=Path, metavar="DIR", help="the gateway's data folder")
+    parser.add_argument("data", type=Path, nargs="?", metavar="DIR", help="the gateway's data folder")
+    parser.add_argument("--project", help="the gateway's project on Google Cloud, in the place of DIR")
+    parser.add_argument("--database", default="(default)", help="its Firestore database (default: %(default)s)")
     parser.add_argument("--accept", metavar="UPSTREAM/TOOL", help="let the newest definition of this tool stand")
     parser.add_argument("--json", action="store_true", help="print one JSON object a tool")
     parser.set_defaults(run=run)
@@ -45,32 +52,36 @@ def add_parser(subparsers: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """List or accept; return 1 where a changed definition waits for somebody to look at it."""
+    if (arguments.data is None) == (arguments.project is None):
+        raise Misconfigured(
+            "say where the gateway keeps them: its data folder DIR, or on Google Cloud --project PROJECT"
+        )
+    if arguments.data is None:
+        cloud = load_cloud("cloud_definitions")
+        return _answer(cloud.open_definitions(arguments.project, arguments.database, os.environ), arguments)
     path: Path = arguments.data / "state.sqlite"
     if not path.is_file():
         raise Misconfigured(f"{path} is not there: DIR is the folder that `affidavit serve --data DIR` was given")
     try:
-        return _answer(path, arguments)
+        return _answer(State(path, system_clock), arguments)
     except sqlite3.DatabaseError as error:
         raise Misconfigured(f"{path} cannot be read: {error}") from error
 
 
-def _answer(path: Path, arguments: argparse.Namespace) -> int:
-    state = State(path, system_clock)
-    try:
+def _answer(review: DefinitionReview, arguments: argparse.Namespace) -> int:
+    with contextlib.closing(review):
         if arguments.accept is not None:
-            return _accept(state, arguments.accept)
-        return _list(state.definitions(), as_json=arguments.json)
-    finally:
-        state.close()
+            return _accept(review, arguments.accept)
+        return _list(review.definitions(), as_json=arguments.json)
 
 
-def _accept(state: State, name: str) -> int:
+def _accept(review: DefinitionReview, name: str) -> int:
     upstream, _, target = name.partition("/")
-    shown = [one for one in state.definitions() if (one.upstream, one.target) == (upstream, target)]
+    shown = [one for one in review.definitions() if (one.upstream, one.target) == (upstream, target)]
     if not shown:
-        raise Misconfigured(f"no upstream has shown a tool {name!r}; `affidavit definitions DIR` lists all")
+        raise Misconfigured(f"no upstream has shown a tool {name!r}; without --accept all are listed")
     newest = shown[-1]
-    state.accept(upstream, target, newest.digest)
+    review.accept(upstream, target, newest.digest)
     _console().print(Text(f"{name}: the definition {newest.digest[:16]} of {newest.seen} stands now"))
     return 0
 

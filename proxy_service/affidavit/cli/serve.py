@@ -1,11 +1,11 @@
-"""`affidavit serve`: the gateway over one data folder, with its worker."""
+"""`affidavit serve`: the gateway, over one data folder with its worker, or on Google Cloud."""
 
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +14,20 @@ import uvloop
 from affidavit.errors import Misconfigured
 from affidavit.policy.document import load
 from affidavit.policy.problems import ConfigurationErrors
-from affidavit.serve.run import serve
+from affidavit.serve.diagnostics import configure_diagnostics, configure_terminal
+from affidavit.serve.run import Deployment, serve
+from affidavit.wiring.cloud import load_cloud
 from affidavit.wiring.embedded import EmbeddedFolder
 
 MAX_PORT = 65_535
 
 _DESCRIPTION = """\
 Serve every upstream of a configuration at /mcp/<upstream>, with every call recorded before it is forwarded and
-before it is answered. DIR receives the journal, the evidence, the bodies, the log and the keys; it is made if it is
-not there. /readyz says whether calls are taken. SIGTERM ends it within 8 s, with everything committed."""
+before it is answered. /readyz says whether calls are taken. SIGTERM ends it within 8 s, with every record durable.
+
+With --data, everything lies in DIR: the journal, the evidence, the bodies, the log and the keys; it is made if it is
+not there. Without, this is Google Cloud: the environment says where records go (AFFIDAVIT_EVIDENCE_TOPIC and the like;
+terraform/ sets them) and where to listen (PORT), and cloud functions store and sequence what is recorded."""
 
 
 def add_parser(subparsers: Any) -> None:
@@ -34,9 +39,9 @@ def add_parser(subparsers: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="the configuration, affidavit.yaml")
-    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="the data folder")
-    parser.add_argument("--host", default="127.0.0.1", help="where to listen (default: %(default)s)")
-    parser.add_argument("--port", type=_port, default=8080, help="where to listen (default: %(default)s)")
+    parser.add_argument("--data", type=Path, metavar="DIR", help="the data folder; without it, this is Google Cloud")
+    parser.add_argument("--host", help="where to listen (default: 127.0.0.1; on Google Cloud 0.0.0.0)")
+    parser.add_argument("--port", type=_port, help="where to listen (default: PORT of the environment, else 8080)")
     parser.set_defaults(run=run)
 
 
@@ -48,7 +53,10 @@ def _port(text: str) -> int:
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve until told to stop; return 0, or 1 where something is left for the next start, or 2 for a wrong file."""
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    if arguments.data is None:
+        configure_diagnostics(project=os.environ.get("AFFIDAVIT_PROJECT"))
+    else:
+        configure_terminal()
     path: Path = arguments.config
     try:
         configuration = load(path, path.read_bytes())
@@ -58,5 +66,21 @@ def run(arguments: argparse.Namespace) -> int:
         for problem in error.errors:
             print(f"{path}:{problem}", file=sys.stderr)  # noqa: T201 this is the command's answer
         return 2
-    folder = EmbeddedFolder.open(arguments.data, os.environ)
-    return uvloop.run(serve(configuration, folder, arguments.host, arguments.port))
+    host = arguments.host or ("0.0.0.0" if arguments.data is None else "127.0.0.1")  # noqa: S104 Cloud Run's contract
+    return uvloop.run(serve(configuration, _deployment(arguments.data), host, _port_of(arguments, os.environ)))
+
+
+def _port_of(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int:
+    if arguments.port is not None:
+        return int(arguments.port)
+    try:
+        return _port(environment.get("PORT") or "8080")
+    except argparse.ArgumentTypeError as error:
+        raise Misconfigured(f"PORT of the environment: {error}") from error
+
+
+def _deployment(data: Path | None) -> Deployment:
+    if data is not None:
+        return EmbeddedFolder.open(data, os.environ)
+    deployment: Deployment = load_cloud("gcp").CloudGateway.open(os.environ)
+    return deployment

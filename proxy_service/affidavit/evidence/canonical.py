@@ -40,6 +40,14 @@ def decode(data: bytes, *, free_keys: frozenset[str] = frozenset()) -> dict[str,
         raise Malformed("not JSON", code="not_json") from error
     if type(value) is not dict:
         raise Malformed("not a JSON object", code="not_an_object")
+    try:
+        _check_spelling(value, data, free_keys)
+    except (TypeError, RecursionError) as error:  # it can be read, and is too deep to be printed
+        raise Malformed("it is nested too deep", code="not_canonical") from error
+    return value
+
+
+def _check_spelling(value: dict[str, Any], data: bytes, free_keys: frozenset[str]) -> None:
     # A duplicate key, a float's other spelling, white space, a wrong order: all of them print differently.
     if encode(value) != data:
         raise Malformed("not canonical JSON", code="not_canonical")
@@ -50,7 +58,6 @@ def decode(data: bytes, *, free_keys: frozenset[str] = frozenset()) -> dict[str,
                 _check(inner)
         else:
             _check(member)
-    return value
 
 
 def _check(value: Any) -> None:

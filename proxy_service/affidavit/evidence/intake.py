@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import re
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +27,11 @@ from affidavit.evidence.registration import Registration, parse_registration
 from affidavit.evidence.segment import MAX_RECORD_BYTES, Segment, parse_segment
 from affidavit.evidence.stored import unpack
 
+QUARANTINED = "evidence_quarantined"  # the alarm's stable name
 KNOWN_WRITERS = 256  # registrations kept in memory; others are read again
+
+_PLAIN_NAME = re.compile(r"(?!(?:.*/)?\.)[A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+)*", re.ASCII)
+_LONGEST = 500  # characters; Cloud Storage takes names of 1,024 bytes
 
 _diagnostics = logging.getLogger("affidavit.intake")
 
@@ -47,14 +53,16 @@ class Taken:
         created: Names in the evidence bucket that were free and are now taken by what was delivered.
         early: Segments whose writer is not registered yet: deliver them again later, or `refuse` them where nothing
             can come later.
+        refused: Names, as they claim them, of objects that are in the quarantine now.
     """
 
     created: tuple[str, ...]
     early: tuple[EvidenceObject, ...]
+    refused: tuple[str, ...]
 
 
 class Intake:
-    """Checks and stores deliveries of one log.
+    """Checks and stores deliveries of one log; any number of threads may deliver at once.
 
     Args:
         stores: Where objects go.
@@ -65,6 +73,7 @@ class Intake:
         self._stores = stores
         self._origin = origin
         self._writers: OrderedDict[str, Registration] = OrderedDict()
+        self._writers_lock = threading.Lock()
 
     def take(self, objects: Iterable[EvidenceObject]) -> Taken:
         """Check objects and create them.
@@ -75,28 +84,30 @@ class Intake:
         bodies: dict[str, dict[str, bytes]] = {}
         registrations: dict[str, bytes] = {}
         segments: list[EvidenceObject] = []
+        refused: list[str] = []
         for one in objects:
-            if one.bucket == "body":
-                if self._sound(one, _check_bodies):
-                    bodies.setdefault(one.retention_class, {})[one.name] = one.data
-            elif one.name.startswith("segment/"):
+            if one.bucket == "evidence" and one.name.startswith("segment/"):
                 segments.append(one)
-            elif self._sound(one, self._check_registration):
+            elif not self._sound(one):
+                refused.append(one.name)
+            elif one.bucket == "body":
+                bodies.setdefault(one.retention_class, {})[one.name] = one.data
+            else:
                 registrations[one.name] = one.data
         for retention_class, named in bodies.items():
             self._stores.bodies(retention_class).create(named)
-        created = self._register(registrations)
-        early, sound = self._checked(segments)
+        created = self._register(registrations, refused)
+        early, sound = self._checked(segments, refused)
         taken = self._stores.evidence.create(sound) if sound else frozenset()
         created += [name for name in sound if name not in taken]
-        return Taken(created=tuple(created), early=tuple(early))
+        return Taken(created=tuple(created), early=tuple(early), refused=tuple(refused))
 
     def refuse(self, objects: Sequence[EvidenceObject], why: str) -> None:
         """Keep objects in the quarantine instead of storing them; raises as `take` does."""
         for one in objects:
             self._quarantine(one, why)
 
-    def _register(self, registrations: Mapping[str, bytes]) -> list[str]:
+    def _register(self, registrations: Mapping[str, bytes], refused: list[str]) -> list[str]:
         if not registrations:
             return []
         taken = self._stores.evidence.create(registrations)
@@ -105,9 +116,12 @@ class Intake:
             if self._stores.evidence.read(name) != registrations[name]:
                 one = EvidenceObject("evidence", "", name, registrations[name])
                 self._quarantine(one, "another registration of this writer is stored already")
+                refused.append(name)
         return [name for name in registrations if name not in taken]
 
-    def _checked(self, segments: Iterable[EvidenceObject]) -> tuple[list[EvidenceObject], dict[str, bytes]]:
+    def _checked(
+        self, segments: Iterable[EvidenceObject], refused: list[str]
+    ) -> tuple[list[EvidenceObject], dict[str, bytes]]:
         early: list[EvidenceObject] = []
         sound: dict[str, bytes] = {}
         for one in segments:
@@ -120,31 +134,41 @@ class Intake:
                 segment.verify(registration.key)
             except (Malformed, VerificationFailed) as error:
                 self._quarantine(one, str(error))
+                refused.append(one.name)
             else:
                 sound[one.name] = one.data
         return early, sound
 
     def _registration(self, writer: str) -> Registration | None:
-        known = self._writers.get(writer)
-        if known is not None:
-            self._writers.move_to_end(writer)
-            return known
+        with self._writers_lock:
+            known = self._writers.get(writer)
+            if known is not None:
+                self._writers.move_to_end(writer)
+                return known
+        # Nothing is held while the store is asked: two that ask at once are told the same.
         name = name_of_registration(writer)
         data = self._stores.evidence.read(name)
         if data is None:
             return None
-        known = self._writers[writer] = parse_registration(name, data)
-        if len(self._writers) > KNOWN_WRITERS:
-            self._writers.popitem(last=False)
+        known = self._parse_registration(name, data)
+        with self._writers_lock:
+            self._writers[writer] = known
+            if len(self._writers) > KNOWN_WRITERS:
+                self._writers.popitem(last=False)
         return known
 
-    def _check_registration(self, one: EvidenceObject) -> None:
-        if parse_registration(one.name, one.data).origin != self._origin:
+    def _parse_registration(self, name: str, data: bytes) -> Registration:
+        registration = parse_registration(name, data)
+        if registration.origin != self._origin:
             raise Malformed("a registration for another log", code="wrong_origin")
+        return registration
 
-    def _sound(self, one: EvidenceObject, check: Callable[[EvidenceObject], None]) -> bool:
+    def _sound(self, one: EvidenceObject) -> bool:
         try:
-            check(one)
+            if one.bucket == "body":
+                _check_bodies(one)
+            else:
+                self._parse_registration(one.name, one.data)
         except Malformed as error:
             self._quarantine(one, str(error))
             return False
@@ -157,18 +181,18 @@ class Intake:
 def keep(quarantine: EvidenceStore, name: str, data: bytes, why: str) -> None:
     """Put bytes in the quarantine under a name of their own, and say so.
 
-    Two different contents may claim one name, so the content's hash is part of where it lies; a name that no object may
-    have is replaced by it.
+    Two different contents may claim one name, so the content's hash is part of where it lies; what claims a name that
+    no store would take lies under that hash alone.
 
     Raises:
         Unavailable, OutcomeUnknown: It may not be there.
     """
     h16 = hashlib.sha256(data).hexdigest()[:16]
-    try:
-        quarantine.create({f"{name}.{h16}": data})
-    except Malformed:
-        quarantine.create({f"unnamed/{h16}": data})
-    _diagnostics.error("an object is in quarantine: %r: %s", name, why)
+    is_plain = len(name) <= _LONGEST and _PLAIN_NAME.fullmatch(name)
+    place = f"{name}.{h16}" if is_plain else f"unnamed/{h16}"
+    quarantine.create({place: data})
+    shown = {"alarm": QUARANTINED, "object": place}
+    _diagnostics.error("an object is in quarantine: %.200r: %.500s", name, why, extra=shown)
 
 
 def _check_bodies(one: EvidenceObject) -> None:

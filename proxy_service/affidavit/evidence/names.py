@@ -14,6 +14,9 @@ from dataclasses import dataclass
 from affidavit.errors import Malformed
 
 WRITER_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{16}", re.ASCII)
+OBJECT = re.compile(  # what any object may be called: such a name never leads out of the folder that it is put in
+    r"[A-Za-z0-9_-][A-Za-z0-9._@-]*(?:/[A-Za-z0-9_-][A-Za-z0-9._@-]*)*", re.ASCII
+)
 RETENTION_CLASS = re.compile(r"[a-z0-9_]+", re.ASCII)
 
 _CHAIN_OBJECT = re.compile(rf"({WRITER_ID.pattern})/(\d{{12}})-([0-9a-f]{{16}})\.ndjson\.gz", re.ASCII)

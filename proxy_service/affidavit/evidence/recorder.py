@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from affidavit.errors import OutcomeUnknown, Unavailable
+from affidavit.errors import AffidavitError, OutcomeUnknown, Unavailable
 from affidavit.evidence.body import Body
 from affidavit.evidence.ports import Bus, EvidenceObject
 from affidavit.evidence.writer import Entry, Receipt, Writer
@@ -207,7 +207,7 @@ class Recorder:
             try:
                 self._seal(batch)
                 self._bus.publish(batch.sealed)
-            except (Unavailable, OutcomeUnknown) as failure:
+            except AffidavitError as failure:  # a bucket that is gone, too: the same is tried until it is there
                 error = failure
             self._loop.call_soon_threadsafe(self._published, batch, error)
         self._bus.close()

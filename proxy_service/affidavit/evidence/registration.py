@@ -68,6 +68,11 @@ def parse_registration(name: str, data: bytes) -> Registration:
     )
 
 
+def attestation_audience(key: bytes) -> str:
+    """Return the audience of a token that ties a key, 32 raw bytes, to a service account."""
+    return f"affidavit:{sha256_hex(key)}"
+
+
 def _is_text(value: Any) -> bool:
     return type(value) is str and value != ""
 

@@ -31,6 +31,21 @@ SALT_BYTES = 16
 _ID_BYTES = 8  # 64 random bits
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """What a registration says of where its writer runs (evidence-format section 3).
+
+    Attributes:
+        attestation: A token that ties the key to a service account.
+        image: Digest of the container image.
+        revision: Of the service.
+    """
+
+    attestation: str | None = None
+    image: str | None = None
+    revision: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """Where a record stands in its chain, and the hash of its bytes."""
@@ -49,6 +64,9 @@ class Entry:
     bodies: tuple[Body, ...]
 
 
+NOWHERE = Provenance()
+
+
 def writer_id(opened: Micros, random: Randomness) -> str:
     """Return a new id: the start cut to seconds, then 64 random bits, so that names sort by start."""
     stamp = format_time(opened)[:19].replace("-", "").replace(":", "")
@@ -65,6 +83,7 @@ class Writer:
         clock: Where the time comes from.
         random: Where salts come from.
         key: The chain's signing key; a new one for every process.
+        provenance: Where this process runs, as far as somebody vouches for it.
     """
 
     def __init__(
@@ -76,6 +95,7 @@ class Writer:
         clock: Clock,
         random: Randomness,
         key: Ed25519PrivateKey,
+        provenance: Provenance = NOWHERE,
     ) -> None:
         self._clock = clock
         self._random = random
@@ -85,13 +105,17 @@ class Writer:
         self.role = role
         self.registration = encode(
             {
-                "attestation": None,
+                "attestation": provenance.attestation,
                 "config_sha256": config_sha256,
                 "opened": format_time(self.last_time),
                 "origin": origin,
                 "public_key": base64_text(key.public_key().public_bytes_raw()),
                 "role": role,
-                "software": {"image": None, "revision": None, "version": __version__},
+                "software": {
+                    "image": provenance.image,
+                    "revision": provenance.revision,
+                    "version": __version__,
+                },
                 "v": 1,
                 "writer": self.id,
             }

@@ -19,6 +19,7 @@ from affidavit.identity.principal import Principal
 from affidavit.mcp.eras import Era
 from affidavit.mcp.jsonrpc import Message, stamped
 from affidavit.mcp.sse import RawEvent, print_event
+from affidavit.mcp.trace_context import TraceContext
 from affidavit.policy.decision import Decision
 
 Flaw = Literal["too_large", "incomplete", "overloaded"]
@@ -104,6 +105,7 @@ class Call:
         events: How many events were recorded.
         answered: Whether a response has come on its stream.
         withheld: What its stream's answer asked of the client, and the policy denies.
+        failure: How the answer on its stream says that it failed; looked at only where somebody wants to know.
     """
 
     id: str
@@ -124,7 +126,7 @@ class Call:
     definition_digest: str | None = None
     permit: Permit | None = None
     client_info: tuple[str | None, str | None] = (None, None)
-    trace: str | None = None
+    trace: TraceContext | None = None
     sent: Micros = 0
     open: bool = False
     resumable: bool = False
@@ -132,6 +134,7 @@ class Call:
     events: int = 0
     answered: bool = False
     withheld: str | None = None
+    failure: str | int | None = None
 
     @property
     def awaits_answer(self) -> bool:

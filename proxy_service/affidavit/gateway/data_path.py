@@ -153,7 +153,10 @@ class DataPath:
             if isinstance(error, Unavailable):
                 return problems.unavailable(call)
             raise error
-        _diagnostics.error("call %s was sent, and its answer could not be dealt with", call.id, exc_info=error)
+        said = {"call": call.id, "trace": call.trace}
+        _diagnostics.error(
+            "call %s was sent, and its answer could not be dealt with", call.id, exc_info=error, extra=said
+        )
         if call.open:
             self.trail.ended(call, "failed")
         return problems.outcome_unknown(call)

@@ -8,7 +8,6 @@ Source: mcp "Duties"; evidence-format section 5, `session`, `arguments_hmac`.
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Callable
 from functools import lru_cache
 
@@ -22,12 +21,11 @@ from affidavit.mcp.eras import Era, client_info, era_of
 from affidavit.mcp.headers import SESSION, check_media_types, compare_with_body, to_upstream
 from affidavit.mcp.jsonrpc import Message, parse_message
 from affidavit.mcp.sessions import SessionSeal
+from affidavit.mcp.trace_context import trace_context
 
 INLINE = 128 * 1024  # bytes; a longer body is parsed beside the event loop, so that it holds nobody else up
 SESSIONS = 256  # whose names are remembered; what a name is made of may have 64 KiB
 MAX_NAME = 2048  # characters of a method or a target, so that a record stays far below its limit
-
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
 
 
 class Reading:
@@ -80,7 +78,7 @@ class Reading:
         call.upstream_session = self._open_session(call)
         if call.upstream_session is not None:
             call.session = self.session(call)
-        call.trace = _trace(call)
+        call.trace = trace_context(inbound.unverified, message)
 
     async def send(self, call: Call) -> Answer:
         """Send a recorded call to its upstream.
@@ -149,13 +147,3 @@ class Reading:
             agent = call.inbound.unverified.get("user-agent", "")
             named = ["hour", principal.issuer, principal.subject, agent, format_time(call.received)[:13]]
         return self._session_name("\0".join(named).encode())
-
-
-def _trace(call: Call) -> str | None:
-    said = call.inbound.unverified.get("traceparent")
-    params = call.message.params if call.message is not None else None
-    meta = (params or {}).get("_meta")
-    if type(meta) is dict and type(meta.get("traceparent")) is str:
-        said = meta["traceparent"]
-    found = _TRACEPARENT.fullmatch(said or "")
-    return found[1] if found else None

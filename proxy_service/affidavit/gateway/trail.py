@@ -22,6 +22,8 @@ from affidavit.evidence.recorder import Recorder
 from affidavit.evidence.writer import Receipt
 from affidavit.gateway.call import Call, Released
 from affidavit.gateway.introductions import Introductions
+from affidavit.gateway.ports import Telemetry
+from affidavit.mcp.jsonrpc import Message
 
 MAX_EVENT_ID = 256  # characters of an SSE event's id
 NOT_FOUND, DONE = 404, range(200, 300)  # HTTP: "there is no such session", and "it is ended" (MCP 2025-11-25)
@@ -35,13 +37,19 @@ class Trail:
     """Writes the records of calls."""
 
     def __init__(
-        self, recorder: Recorder, fingerprints: Fingerprints, introductions: Introductions, clock: Clock
+        self,
+        recorder: Recorder,
+        fingerprints: Fingerprints,
+        introductions: Introductions,
+        clock: Clock,
+        telemetry: Telemetry | None = None,
     ) -> None:
         self._recorder = recorder
         self._values = fingerprints.values
         self._arguments = fingerprints.arguments
         self._introductions = introductions
         self._clock = clock
+        self._telemetry = telemetry
         self.in_flight = 0
 
     async def requested(self, call: Call) -> Receipt:
@@ -67,7 +75,9 @@ class Trail:
         if call.principal is not None:
             self._introductions.make(call)
         fields, bodies = self._call_fields(call)
-        return await self._recorder.intend("call:refused", {**fields, "code": code, "reason": reason}, bodies)
+        receipt = await self._recorder.intend("call:refused", {**fields, "code": code, "reason": reason}, bodies)
+        self._tell(call, code)
+        return receipt
 
     def leave(self, call: Call) -> None:
         """Say of a call that is still open how it ends, with nobody left to tell."""
@@ -82,6 +92,7 @@ class Trail:
         else:
             code, reason = "cancelled", "its client went away before it was forwarded"
         self._recorder.add("call:refused", {"call": call.id, "code": code, "reason": reason})
+        self._tell(call, code)
 
     async def streamed(self, call: Call, event: Released) -> Receipt:
         """Say that one event is about to be released.
@@ -96,6 +107,8 @@ class Trail:
         if event.denied is not None:
             fields["denied"] = event.denied
         call.events += 1
+        if self._telemetry is not None and _answers(call, event.message):
+            call.failure = _failure(event.message)
         return await self._recorder.conclude("call:streamed", fields, bodies)
 
     async def answered(self, call: Call, outcome: str, status: int, answer: Released | None = None) -> Receipt:
@@ -112,15 +125,21 @@ class Trail:
         """
         fields, bodies = self._ending(call, outcome, status, answer)
         try:
-            return await self._recorder.conclude("call:answered", fields, bodies)
+            receipt = await self._recorder.conclude("call:answered", fields, bodies)
         except OutcomeUnknown as error:
             self.withheld(call, str(error))
+            self._tell(call, "outcome_unknown")
             raise
+        if self._telemetry is not None:
+            failure = call.failure if answer is None else _failure(answer.message)
+            self._tell(call, failure if outcome == "answered" else outcome)
+        return receipt
 
     def ended(self, call: Call, outcome: str) -> None:
         """Say how a forwarded call ended when there is nobody left to tell."""
         fields, bodies = self._ending(call, outcome, 0, None)
         self._recorder.add("call:answered", fields, bodies)
+        self._tell(call, call.failure if outcome == "answered" else outcome)
 
     def session_over(self, call: Call, status: int) -> None:
         """Say that a call's session is closed, where its client has ended it or the upstream no longer knows it."""
@@ -134,6 +153,10 @@ class Trail:
     def withheld(self, call: Call, reason: str) -> None:
         """Say that an answer was not given to the client after all."""
         self._recorder.add("call:withheld", {"call": call.id, "reason": reason})
+
+    def _tell(self, call: Call, failure: str | int | None) -> None:
+        if self._telemetry is not None:
+            self._telemetry.call_ended(call, failure, self._clock())
 
     def _close(self, call: Call) -> None:
         call.open = False
@@ -183,7 +206,7 @@ class Trail:
             "request": request,
             "session": call.session,
             "target": call.target,
-            "trace": call.trace,
+            "trace": None if call.trace is None else call.trace.trace_id,
             "upstream": call.inbound.upstream if call.upstream is not None else None,
         }, (*bodies, *more)
 
@@ -200,3 +223,20 @@ def _client(ip: str, agent: str | None, name: str | None, version: str | None) -
 def _agent(call: Call) -> str | None:
     agent = call.inbound.unverified.get("user-agent")
     return None if agent is None else agent[:MAX_USER_AGENT]
+
+
+def _answers(call: Call, message: Message | None) -> bool:
+    """Tell whether a message on a stream is this call's answer; a resumed one brings those of others."""
+    if message is None or message.kind != "response" or call.message is None:
+        return False
+    return message.id == call.message.id
+
+
+def _failure(message: Message | None) -> str | int | None:
+    """Return how an answer says that it failed (semantic conventions for MCP, `error.type`)."""
+    if message is None:
+        return None
+    if message.error is not None:
+        code = message.error.get("code")
+        return code if type(code) is int else "error"
+    return "tool_error" if (message.result or {}).get("isError") is True else None

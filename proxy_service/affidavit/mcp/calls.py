@@ -50,6 +50,19 @@ _WITHOUT_TARGET = frozenset(
         "response",
     }
 )
+# Every request and notification that a client of some revision sends.
+KNOWN_METHODS = (
+    frozenset(_TARGETS)
+    | (_WITHOUT_TARGET - {"stream", "delete", "response"})
+    | {
+        "completion/complete",
+        "notifications/cancelled",
+        "notifications/initialized",
+        "notifications/progress",
+        "notifications/roots/list_changed",
+        "notifications/tasks/status",
+    }
+)
 
 _RESERVED = "io.modelcontextprotocol/"
 _OF_THE_WIRE = frozenset({"progressToken", "traceparent", "tracestate", "baggage"})

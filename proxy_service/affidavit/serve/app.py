@@ -20,7 +20,9 @@ from affidavit.gateway.call import Flaw, Inbound
 from affidavit.gateway.data_path import DataPath
 from affidavit.gateway.problems import Reply, broken
 from affidavit.gateway.protected_resource import WELL_KNOWN, resource_metadata
+from affidavit.mcp.trace_context import read_traceparent
 from affidavit.policy.configuration import Configuration
+from affidavit.serve.client_address import ClientAddress
 from affidavit.serve.health import Health
 
 Scope = MutableMapping[str, Any]
@@ -43,10 +45,11 @@ _diagnostics = logging.getLogger("affidavit.serve")
 class Application:
     """Routes three kinds of paths: calls, health, and what a client must know to get a token."""
 
-    def __init__(self, path: DataPath, health: Health, configuration: Configuration) -> None:
+    def __init__(self, path: DataPath, health: Health, configuration: Configuration, client: ClientAddress) -> None:
         self._path = path
         self._health = health
         self._configuration = configuration
+        self._client = client
         self._bodies = _Bodies()
         self._leaving = _Leaving()
         self._watches = Deadlines(WATCH_AFTER)
@@ -73,13 +76,12 @@ class Application:
 
     async def _call(self, scope: Scope, receive: Receive, send: Send, upstream: str) -> None:
         body, flaw = await self._bodies.read(receive)
-        client = scope["client"]
         inbound = Inbound.read(
             scope["method"],
             upstream,
             scope["headers"],
             body,
-            client[0] if client else "unknown",
+            self._client(scope),
             query=scope["query_string"],
         )
         inbound.flaw = "overloaded" if flaw is None and self._leaving.size > MAX_LEAVING else flaw
@@ -95,7 +97,8 @@ class Application:
             await outlet.end()
         except Exception:  # noqa: BLE001 the top of a request: nobody else's call goes down with it
             incident = secrets.token_hex(8)
-            _diagnostics.exception("incident %s", incident)
+            trace = read_traceparent(inbound.unverified.get("traceparent"))
+            _diagnostics.exception("incident %s", incident, extra={"incident": incident, "trace": trace})
             if not outlet.started:
                 await outlet.release(broken(incident))
         finally:

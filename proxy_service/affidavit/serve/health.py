@@ -18,10 +18,11 @@ SILENT: Micros = 5 * SECOND  # a worker reports every second; after this nothing
 class Health:
     """Reads the state of one gateway and its worker."""
 
-    def __init__(self, recorder: Recorder, trail: Trail, clock: Clock) -> None:
+    def __init__(self, recorder: Recorder, trail: Trail, clock: Clock, *, has_worker: bool) -> None:
         self._recorder = recorder
         self._trail = trail
         self._clock = clock
+        self._has_worker = has_worker
         self._told: Mapping[str, Any] = {}
         self._told_at = clock()
         self.worker_starts = 0
@@ -37,15 +38,20 @@ class Health:
     def read(self) -> dict[str, Any]:
         """Return the state as `/readyz` shows it; ages in seconds."""
         outage = self._recorder.outage
-        return {
+        state = {
             "ready": outage is None and not self.draining,
             "draining": self.draining,
             "in_flight": self._trail.in_flight,
-            "log_size": self._told.get("size"),
             "outage": outage,
+            "writer": self._recorder.writer.id,
+        }
+        return {**state, **self._log()} if self._has_worker else state
+
+    def _log(self) -> dict[str, Any]:
+        return {
+            "log_size": self._told.get("size"),
             "uncommitted_s": round(self._uncommitted() / SECOND, 3),
             "worker": {"error": self._told.get("error") or self.worker_ended, "starts": self.worker_starts},
-            "writer": self._recorder.writer.id,
         }
 
     def _uncommitted(self) -> Micros:

@@ -1,4 +1,4 @@
-"""`affidavit serve` from start to end: lock the folder, open the gateway, serve, drain, say the last words.
+"""`affidavit serve` from start to end: open the gateway, serve, drain, say the last words.
 
 Source: architecture "The house"; Cloud Run's contract (SIGTERM, then ten seconds).
 """
@@ -12,18 +12,22 @@ import ipaddress
 import logging
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol
 
 import uvicorn
 
+from affidavit.clock import Clock
 from affidavit.errors import Misconfigured
+from affidavit.gateway.ports import Telemetry
 from affidavit.policy.configuration import Configuration
 from affidavit.serve.app import Application
+from affidavit.serve.client_address import ClientAddress
 from affidavit.serve.health import Health
 from affidavit.serve.http import BoundedHttp
 from affidavit.serve.supervisor import Supervisor
-from affidavit.wiring.embedded import EmbeddedFolder
-from affidavit.wiring.gateway import Gateway, open_gateway
+from affidavit.wiring.gateway import Ports, open_gateway
 
 COLLECT_AFTER = 20_000  # objects; Python's own 700 costs a twentieth of all time under load (measured)
 DRAIN = 2  # seconds that calls under way have to end by themselves after SIGTERM
@@ -32,26 +36,64 @@ LEAVE = 1.0  # seconds that those have to say how they ended which were cut off 
 _diagnostics = logging.getLogger("affidavit.serve")
 
 
-async def serve(configuration: Configuration, folder: EmbeddedFolder, host: str, port: int) -> int:
-    """Serve until SIGTERM or SIGINT; return the exit status, 0 where everything is committed.
+class Deployment(Protocol):
+    """Where a gateway runs, and what it has there."""
+
+    @property
+    def clock(self) -> Clock:
+        """Where the time comes from."""
+        ...
+
+    @property
+    def forwarders(self) -> int:
+        """How many addresses those in front of this process append to `X-Forwarded-For`; see `ClientAddress`."""
+        ...
+
+    def locked(self) -> AbstractContextManager[None]:
+        """Keep others out that must not run at the same time; raises `Misconfigured` where one does."""
+        ...
+
+    def ports(self, configuration: Configuration) -> Ports:
+        """Return what the gateway needs of the outside; raises `Misconfigured`."""
+        ...
+
+    def worker(self, configuration: Configuration) -> Sequence[str] | None:
+        """Return the arguments of the process that stores and sequences, or None where others do that."""
+        ...
+
+    def close(self) -> None:
+        """Let go of what the gateway alone uses."""
+        ...
+
+
+async def serve(configuration: Configuration, deployment: Deployment, host: str, port: int) -> int:
+    """Serve until SIGTERM or SIGINT; return the exit status, 0 where nothing is left to be made durable.
 
     Raises:
         Misconfigured: The address is taken, the folder in use, or a mounted file wrong.
-        Unavailable: The folder takes no records.
+        Unavailable: Nothing takes records.
     """
-    with _listen(host, port) as listening, folder.locked():
+    with _listen(host, port) as listening, deployment.locked():
         bound = listening.getsockname()[1]
-        gateway = await open_gateway(
-            configuration, folder.ports(configuration.origin), loopback=_is_loopback(host), port=bound
-        )
-        health = Health(gateway.recorder, gateway.trail, folder.clock)
-        supervisor = Supervisor(folder.worker(configuration), health)
-        working = asyncio.ensure_future(supervisor.run())
+        ports = deployment.ports(configuration)
+        gateway = await open_gateway(configuration, ports, loopback=_is_loopback(host), port=bound)
+        worker = deployment.worker(configuration)
+        health = Health(gateway.recorder, gateway.trail, deployment.clock, has_worker=worker is not None)
+        if ports.telemetry is not None:
+            ports.telemetry.watch(health.read)
+        supervisor = Supervisor(worker, health) if worker is not None else None
+        working = asyncio.ensure_future(supervisor.run()) if supervisor is not None else None
         gateway.start()
         _settle_memory()
         _diagnostics.info("serving on http://%s:%s, writer %s", host, bound, gateway.recorder.writer.id)
-        await _serve_http(Application(gateway.path, health, configuration), listening, health)
-        return await _end(gateway, supervisor, working, folder)
+        client = ClientAddress(deployment.forwarders)
+        await _serve_http(Application(gateway.path, health, configuration, client), listening, health)
+        said = await gateway.close()
+        deployment.close()
+        _, committed = await asyncio.gather(_close(ports.telemetry), _finish(supervisor, working))
+    if not (said and committed):
+        _diagnostics.error("not everything is durable and committed; the next start goes on from what is")
+    return 0 if said and committed else 1
 
 
 def _settle_memory() -> None:
@@ -92,14 +134,17 @@ async def _serve_http(application: Application, listening: socket.socket, health
         await asyncio.wait(server.server_state.tasks, timeout=LEAVE)
 
 
-async def _end(gateway: Gateway, supervisor: Supervisor, working: asyncio.Task[None], folder: EmbeddedFolder) -> int:
-    said = await gateway.close()
-    folder.close()
+async def _close(telemetry: Telemetry | None) -> None:
+    if telemetry is not None:
+        await asyncio.to_thread(telemetry.close)
+
+
+async def _finish(supervisor: Supervisor | None, working: asyncio.Future[None] | None) -> bool:
+    if supervisor is None or working is None:
+        return True
     committed = await supervisor.finish()
     await working
-    if not (said and committed):
-        _diagnostics.error("not everything is committed; the next start goes on from the journal")
-    return 0 if said and committed else 1
+    return committed
 
 
 @contextlib.contextmanager

@@ -17,10 +17,12 @@ from affidavit.clock import Clock, system_clock
 from affidavit.errors import Misconfigured
 from affidavit.evidence.ports import Bus
 from affidavit.evidence.writer import Randomness
+from affidavit.gateway.ports import Telemetry
 from affidavit.policy.configuration import Configuration
 from affidavit.wiring.data_folder import DataFolder
 from affidavit.wiring.gateway import Ports
 from affidavit.wiring.random_pool import RandomPool
+from affidavit.wiring.telemetry import open_telemetry
 from affidavit.wiring.worker import LogSettings
 
 
@@ -32,21 +34,26 @@ class EmbeddedFolder:
     clock: Clock
     random: Randomness
     ledger: Ledger
+    telemetry: Telemetry | None = None
+    forwarders: int = 0  # clients connect to it themselves
 
     @classmethod
     def open(cls, root: Path, environment: Mapping[str, str]) -> EmbeddedFolder:
         """Open a folder, made if it is not there.
 
         Raises:
-            Misconfigured: It cannot be used, or this is Cloud Run, whose disk is gone with the instance.
+            Misconfigured: It cannot be used, or this is Cloud Run, whose disk is gone with the instance; or telemetry
+                is asked for that nothing here can send.
         """
         if "K_SERVICE" in environment:
             raise Misconfigured(
                 "K_SERVICE is set, so this is Cloud Run: its disk does not outlive the instance, and evidence on it "
                 "would be lost. The embedded data folder is for machines that keep their disk."
             )
+        telemetry = open_telemetry(environment, instance=os.urandom(8).hex())
         data = DataFolder.open(root)
-        return cls(data, system_clock, RandomPool(os.urandom), Ledger(State(data.state_path, system_clock)))
+        ledger = Ledger(State(data.state_path, system_clock))
+        return cls(data, system_clock, RandomPool(os.urandom), ledger, telemetry)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -67,13 +74,13 @@ class EmbeddedFolder:
         finally:
             os.close(lock)
 
-    def ports(self, origin: str) -> Ports:
+    def ports(self, configuration: Configuration) -> Ports:
         """Return what the gateway needs of the outside; keys are made at the first start.
 
         Raises:
             Misconfigured: The folder's log has another origin, so nothing that is recorded could enter it.
         """
-        self.data.keys().signer(origin)
+        self.data.keys().signer(configuration.origin)
         return Ports(
             bus=self._bus,
             evidence=self.data.evidence,
@@ -81,6 +88,7 @@ class EmbeddedFolder:
             secret=self.data.keys().mask_key(),
             clock=self.clock,
             random=self.random,
+            telemetry=self.telemetry,
         )
 
     def worker(self, configuration: Configuration) -> Sequence[str]:

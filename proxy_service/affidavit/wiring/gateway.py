@@ -21,7 +21,8 @@ from affidavit.errors import Misconfigured
 from affidavit.evidence.fingerprints import Fingerprints, derive
 from affidavit.evidence.ports import Bus, EvidenceStore
 from affidavit.evidence.recorder import Recorder
-from affidavit.evidence.writer import Randomness, Writer
+from affidavit.evidence.registration import attestation_audience
+from affidavit.evidence.writer import Provenance, Randomness, Writer
 from affidavit.gateway.answers import Answers
 from affidavit.gateway.data_path import DataPath
 from affidavit.gateway.decisions import Decisions
@@ -30,7 +31,7 @@ from affidavit.gateway.doorman import Doorman
 from affidavit.gateway.forward import HttpForwarder
 from affidavit.gateway.introductions import Introductions
 from affidavit.gateway.listing import Listing, own_permit
-from affidavit.gateway.ports import DefinitionLedger
+from affidavit.gateway.ports import DefinitionLedger, Telemetry
 from affidavit.gateway.reading import Reading
 from affidavit.gateway.rejections import Rejections
 from affidavit.gateway.server_requests import ServerRequests
@@ -52,7 +53,12 @@ LIST_RETRY = 30.0  # seconds between looks at an upstream whose tools could not 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
-    """What the gateway needs of the outside, chosen by whoever puts it together."""
+    """What the gateway needs of the outside, chosen by whoever puts it together.
+
+    Attributes:
+        attest: Gives a token of the service account that this process runs as, for an audience.
+        image, revision: What runs, for the registration.
+    """
 
     bus: Callable[[str], Bus]
     evidence: EvidenceStore
@@ -60,6 +66,10 @@ class Ports:
     secret: bytes
     clock: Clock
     random: Randomness
+    attest: Callable[[str], str] | None = None
+    image: str | None = None
+    revision: str | None = None
+    telemetry: Telemetry | None = None
 
 
 @dataclass(slots=True)
@@ -116,7 +126,7 @@ async def open_gateway(configuration: Configuration, ports: Ports, *, loopback: 
     """Register a writer, say what it starts with, and put the data path together.
 
     Raises:
-        Misconfigured: A mounted file is missing or wrong.
+        Misconfigured: A mounted file is missing or wrong, or nobody attests the key.
         Unavailable: The evidence store takes no registration or no record.
     """
     # Wrong files are found before anything is written.
@@ -143,7 +153,7 @@ def _assemble(
 ) -> Gateway:
     fingerprints = Fingerprints(ports.secret)
     introductions = Introductions(recorder, ports.clock, STANDARD)
-    trail = Trail(recorder, fingerprints, introductions, ports.clock)
+    trail = Trail(recorder, fingerprints, introductions, ports.clock, ports.telemetry)
     seal = SessionSeal(derive(ports.secret, "session ids", KEY_BYTES))
     reading = Reading(seal=seal, sessions=fingerprints.sessions, clock=ports.clock, random=ports.random)
     decisions = Decisions(configuration.policy())
@@ -174,13 +184,17 @@ def _assemble(
 
 
 def _register(configuration: Configuration, ports: Ports) -> Writer:
+    key = Ed25519PrivateKey.generate()
+    audience = attestation_audience(key.public_key().public_bytes_raw())
+    token = ports.attest(audience) if ports.attest is not None else None
     writer = Writer(
         origin=configuration.origin,
         role="gateway",
         config_sha256=configuration.digest,
         clock=ports.clock,
         random=ports.random,
-        key=Ed25519PrivateKey.generate(),
+        key=key,
+        provenance=Provenance(attestation=token, image=ports.image, revision=ports.revision),
     )
     ports.evidence.create({writer.registration_name: writer.registration})
     return writer

@@ -11,9 +11,12 @@ import pytest
 
 from affidavit.gateway.call import Inbound
 from affidavit.gateway.problems import Reply
+from affidavit.mcp.trace_context import TraceContext
 from affidavit.serve import app
 from affidavit.serve.app import Application
+from affidavit.serve.client_address import ClientAddress
 
+TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 SMALL, LARGE = b"a" * 100, b"a" * 100_000
 
 
@@ -35,11 +38,12 @@ class Client:
     def __init__(self, *, reads: bool) -> None:
         self.reads = asyncio.Event()
         self.said: list[dict[str, Any]] = []
+        self.headers: list[tuple[bytes, bytes]] = []
         if reads:
             self.reads.set()
 
     async def calls(self, application: Application) -> None:
-        scope = {"path": "/mcp/a", "method": "POST", "client": None, "headers": [], "query_string": b""}
+        scope = {"path": "/mcp/a", "method": "POST", "client": None, "headers": self.headers, "query_string": b""}
         await application(scope, self.receive, self.send)
 
     async def receive(self) -> dict[str, Any]:
@@ -56,8 +60,9 @@ def bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(app, "MAX_LEAVING", 150_000)
 
 
-def serving(path: Path) -> Application:
-    return Application(path, SimpleNamespace(draining=False), None)  # type: ignore[arg-type] # what calls need
+def serving(path: Any) -> Application:
+    health = SimpleNamespace(draining=False)
+    return Application(path, health, None, ClientAddress(0))  # type: ignore[arg-type] # what calls need
 
 
 @pytest.mark.parametrize("body", [SMALL, LARGE], ids=["small", "large"])
@@ -106,3 +111,23 @@ async def test_an_answer_that_nobody_waits_for_any_more_is_not_counted():
     await Client(reads=True).calls(application)
 
     assert path.flaws[-1] is None
+
+
+class BrokenPath:
+    """Fails at every call."""
+
+    async def handle(self, inbound: Inbound) -> Reply:
+        raise ZeroDivisionError("s3cret")
+
+
+async def test_an_incident_names_the_trace_of_its_request(caplog):
+    """Cloud Logging "Link log entries with traces"."""
+    client = Client(reads=True)
+    client.headers = [(b"traceparent", f"00-{TRACE}-{SPAN}-01".encode())]
+
+    await client.calls(serving(BrokenPath()))
+
+    (said,) = caplog.records
+    assert said.trace == TraceContext(TRACE, SPAN, sampled=True)
+    assert said.incident in client.said[1]["body"].decode()
+    assert b"s3cret" not in client.said[1]["body"]

@@ -1,6 +1,4 @@
-"""`state.sqlite`: what one data folder remembers beside its evidence.
-
-Nothing in it proves anything; it holds which tool definitions stand.
+"""The tool definitions that one data folder remembers, in tables of `state.sqlite`; nothing in it proves anything.
 
 Source: architecture "Ports".
 """
@@ -8,16 +6,16 @@ Source: architecture "Ports".
 from __future__ import annotations
 
 import asyncio
-import os
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from affidavit.adapters.embedded.sqlite import open_sqlite
 from affidavit.clock import Clock, format_time
-from affidavit.errors import Misconfigured, Unavailable
+from affidavit.errors import Unavailable
+from affidavit.gateway.ports import SeenDefinition
 
 _SCHEMA = """
 create table if not exists definition (
@@ -30,20 +28,7 @@ create table if not exists standing (
     primary key (upstream, target)
 ) strict;
 """
-_BUSY_TIMEOUT = 5.0  # seconds that one process waits for another's transaction
 _T = TypeVar("_T")
-
-
-@dataclass(frozen=True, slots=True)
-class SeenDefinition:
-    """One definition that an upstream has shown; `canonical` is its RFC 8785 form."""
-
-    upstream: str
-    target: str
-    digest: str
-    canonical: bytes
-    seen: str
-    stands: bool
 
 
 class State:
@@ -55,16 +40,7 @@ class State:
 
     def __init__(self, path: Path, clock: Clock) -> None:
         self._clock = clock
-        try:
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # SQLite's own files take its mode
-            self._connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT, check_same_thread=False)
-            self._connection.execute("pragma journal_mode = wal")
-            self._connection.executescript(_SCHEMA)
-        except (OSError, sqlite3.Error) as error:
-            raise Misconfigured(
-                f"{path} cannot be used: {error}. It says which tool definitions were accepted: bring a copy back or "
-                "move it away: what an upstream shows next is taken as the first."
-            ) from error
+        self._connection = open_sqlite(path, _SCHEMA)
 
     def see(self, upstream: str, target: str, digest: str, canonical: bytes) -> str:
         """Keep a definition, the first of a tool standing at once, and return the digest that stands."""

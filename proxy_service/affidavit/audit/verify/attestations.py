@@ -5,7 +5,6 @@ Source: evidence-format sections 3 and 9, `attestations`; RFC 7515, RFC 7519.
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 from affidavit.audit.verify.registrations import Registered
@@ -15,6 +14,7 @@ from affidavit.audit.verify.shapes import text as text_of
 from affidavit.audit.verify.telling import shown
 from affidavit.clock import MINUTE, SECOND, Micros
 from affidavit.errors import Malformed, Unauthenticated
+from affidavit.evidence.registration import attestation_audience
 from affidavit.identity.id_token import UnverifiedToken, check_signature
 from affidavit.identity.jwks import KeySet
 
@@ -76,7 +76,7 @@ class Attestations:
         except Unauthenticated as error:
             return "a token that verifies under a key set of the log", str(error)
         claims = token.claims
-        audience = f"affidavit:{hashlib.sha256(registered.key).hexdigest()}"
+        audience = attestation_audience(registered.key)
         if claims.get("aud") != audience:
             return f"the audience {audience}", shown(claims.get("aud"))
         verified = claims.get("email") if claims.get("email_verified") is True else None

@@ -1,0 +1,1 @@
+"""Google Cloud: one file a service; only here are its libraries imported."""

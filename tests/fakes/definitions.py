@@ -1,0 +1,39 @@
+"""A ledger of tool definitions in memory, with every fault twice: failed, and failed *but persisted*."""
+
+from __future__ import annotations
+
+from affidavit.gateway.ports import SeenDefinition
+from fakes.stores import Faults
+
+
+class MemoryLedger:
+    """A `DefinitionLedger` that can be reviewed. Law: the first stands until another is accepted."""
+
+    def __init__(self) -> None:
+        self.faults = Faults()
+        self._standing: dict[tuple[str, str], str] = {}
+        self._shown: dict[tuple[str, str, str], bytes] = {}
+
+    async def see(self, upstream: str, target: str, digest: str, canonical: bytes) -> str:
+        def keep() -> str:
+            self._shown.pop((upstream, target, digest), None)
+            self._shown[upstream, target, digest] = canonical
+            return self._standing.setdefault((upstream, target), digest)
+
+        return self.faults.write(keep)
+
+    async def standing(self, upstream: str, target: str) -> str | None:
+        return self._standing.get((upstream, target))
+
+    def accept(self, upstream: str, target: str, digest: str) -> bool:
+        if (upstream, target, digest) not in self._shown:
+            return False
+        self.faults.write(lambda: self._standing.update({(upstream, target): digest}))
+        return True
+
+    def definitions(self) -> list[SeenDefinition]:
+        found = [
+            SeenDefinition(*name, canonical, "2026-11-22T12:25:57.000001Z", self._standing[name[:2]] == name[2])
+            for name, canonical in self._shown.items()
+        ]
+        return sorted(found, key=lambda one: (one.upstream, one.target))

@@ -1,0 +1,101 @@
+"""The metadata server of one service account: identity tokens and access tokens, and its keys at `/jwks`.
+
+`python -m fakes.metadata_server --port N --account EMAIL`
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import http.server
+import json
+import threading
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from fakes.grpc_server import stay
+from fakes.issuer import Issuer
+
+LOOPBACK = "127.0.0.1"
+GOOGLE = "https://accounts.google.com"
+_ACCOUNT = "/computeMetadata/v1/instance/service-accounts/default"
+
+
+class MetadataServer:
+    """One instance's metadata.
+
+    Attributes:
+        failing: A status that is answered instead, or None.
+        asked: Audiences that tokens were asked for.
+    """
+
+    def __init__(self, account: str) -> None:
+        self.account = account
+        self.issuer = Issuer(GOOGLE, algorithm="RS256")
+        self.failing: int | None = None
+        self.asked: list[str] = []
+
+    @contextlib.contextmanager
+    def serving(self, port: int = 0) -> Iterator[str]:
+        """Serve while the block lasts; gives host:port."""
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                status, kind, body = outer.answer(self.path, self.headers.get("Metadata-Flavor"))
+                self.send_response(status)
+                self.send_header("Metadata-Flavor", "Google")
+                self.send_header("Content-Type", kind)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        with http.server.ThreadingHTTPServer((LOOPBACK, port), Handler) as server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            yield f"{LOOPBACK}:{server.server_address[1]}"
+            server.shutdown()
+
+    def answer(self, target: str, flavor: str | None) -> tuple[int, str, bytes]:
+        path, query = urlsplit(target).path, parse_qs(urlsplit(target).query)
+        if path == "/jwks":
+            return 200, "application/json", self.issuer.jwks()
+        if flavor != "Google":
+            return 403, "text/plain", b"Missing Metadata-Flavor:Google header."
+        if self.failing is not None:
+            return self.failing, "text/plain", b"as told"
+        if path == f"{_ACCOUNT}/identity" and query.get("audience"):
+            self.asked.append(query["audience"][0])
+            return 200, "text/html", self._identity(query["audience"][0], query.get("format") == ["full"]).encode()
+        if path == f"{_ACCOUNT}/token":
+            token = {"access_token": "access-token-of-a-test", "expires_in": 3599, "token_type": "Bearer"}
+            return 200, "application/json", json.dumps(token).encode()
+        if path == f"{_ACCOUNT}/email":
+            return 200, "text/plain", self.account.encode()
+        if path.rstrip("/") == _ACCOUNT:
+            about = {"email": self.account, "aliases": ["default"], "scopes": []}
+            return 200, "application/json", json.dumps(about).encode()
+        return (200, "text/plain", b"ok") if path == "/" else (404, "text/plain", b"")
+
+    def _identity(self, audience: str, full: bool) -> str:
+        email = {"email": self.account, "email_verified": True} if full else {}
+        return self.issuer.token(aud=audience, sub="112233445566778899000", azp="112233445566778899000", **email)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m fakes.metadata_server")
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--account", required=True)
+    arguments = parser.parse_args()
+    with MetadataServer(arguments.account).serving(arguments.port) as address:
+        print(address, flush=True)
+        stay()
+
+
+if __name__ == "__main__":
+    main()
