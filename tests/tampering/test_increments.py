@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -76,7 +77,7 @@ def growing(folder: Path, files: dict[str, bytes], minutes: float, steps: int) -
 def before(files: dict[str, bytes], later: list[str]) -> dict[str, bytes]:
     """Return what was there before some commits: neither they, nor what they name, nor what is derived from them."""
     size = int(later[0][-25:-5])
-    named = {f"evidence/{name}" for commit in later for name in re.findall(r"segment/[^\"]+", files[commit].decode())}
+    named = set(segments_of(files, later)) - set(segments_of(files, files.keys() - set(later)))
     return {
         name: data
         for name, data in files.items()
@@ -87,6 +88,12 @@ def before(files: dict[str, bytes], later: list[str]) -> dict[str, bytes]:
             or (name.startswith("log/tile/") and parse_path(name[4:]).min_size > size)
         )
     } | {"log/checkpoint": files.get(f"evidence/checkpoint/{size:020d}", b"")}
+
+
+def segments_of(files: dict[str, bytes], names) -> Iterator[str]:
+    for name in names:
+        if name.startswith("evidence/commit/"):
+            yield from (f"evidence/{found}" for found in re.findall(r"segment/[^\"]+", files[name].decode()))
 
 
 def failures(report: Report) -> set[tuple[str, str | None, str | None]]:
@@ -126,7 +133,8 @@ def test_tampering_is_caught_in_parts_as_from_the_beginning(tmp_path, tampering:
     folder = write_folder(files, tmp_path)
     whole = verify_folder(folder, minutes=story.as_of)
 
-    part = growing(folder, files, story.as_of, 1 + CATALOGUE.index(tampering) % 6)
+    # All commits one by one take longest, so they do not take every tampering's turn.
+    part = growing(folder, files, story.as_of, (1, 7, 5, 8, 6, 9, 4, 10)[CATALOGUE.index(tampering) % 8])
 
     assert part.report.status == PROVED_FALSE
     assert failures(part.report) == failures(whole), explain(part.report)
