@@ -26,7 +26,7 @@ from affidavit.audit.verify.notes import LogKeys
 from affidavit.audit.verify.point import Point
 from affidavit.audit.verify.report import Report
 from affidavit.audit.verify.verification import Request
-from affidavit.clock import MINUTE, Clock, Micros, format_time
+from affidavit.clock import MINUTE, Clock, Micros
 from affidavit.errors import Malformed, Misconfigured, Unavailable
 from affidavit.evidence.ports import EvidenceStore
 from affidavit.evidence.writer import Randomness
@@ -89,10 +89,11 @@ class Seen:
 
 
 class Watch:
-    """Checks one log again and again."""
+    """Checks one log again and again, `part` records at a time."""
 
-    def __init__(self, watched: Watched) -> None:
+    def __init__(self, watched: Watched, part: int = PART) -> None:
         self._watched = watched
+        self._part = part
 
     def run(self) -> Seen:
         """Check once.
@@ -102,23 +103,23 @@ class Watch:
         """
         watched = self._watched
         now, ends, alarms = watched.clock(), watched.ticks() + LONGEST, Alarms()
-        request = self._request(now)
-        points = Points(watched.check)
+        request, points = self._request(now), Points(watched.check)
         daily = Daily(watched.check, request.buckets.evidence, request.keys)
-        since, part = self._first(request, points)
-        start = since
+        start, part = self._first(request, points)
+        if start is not None:
+            daily.learn({start.day: start.size})
+        since = start
         while True:
-            if part.point is not None:
-                daily.learn({format_time(part.point.time)[:10]: part.point.size})
-            daily.learn(part.days)
+            # First what the next check will not see again, once the point is kept.
             alarms.lost(part.lost)
+            daily.learn(part.days)
+            daily.say(now, at_end=part.at_end)
             if part.point is not None and part.point is not since:
                 points.keep(part.point)
             if part.at_end or part.point is since or watched.ticks() > ends:
                 break
             since = part.point
-            part = verify_on(request, since, PART)
-        daily.say(now, at_end=part.at_end)
+            part = verify_on(request, since, self._part)
         self._judge(part, now, alarms)
         self._look_aside(alarms)
         return Seen(
@@ -138,10 +139,10 @@ class Watch:
         """Verify the first part, from the newest point that can be gone on from."""
         for point in self._candidates(request, points):
             try:
-                return point, verify_on(request, point, PART)
+                return point, verify_on(request, point, self._part)
             except Malformed as error:
                 _diagnostics.error("the point at %s cannot be gone on from: %s", point.size, error)
-        return None, verify_on(request, None, PART)
+        return None, verify_on(request, None, self._part)
 
     def _candidates(self, request: Request, points: Points) -> Iterator[Point]:
         log = request.buckets.log

@@ -28,7 +28,7 @@ from affidavit.audit.verify.shapes import members, moment, number, sha, text, wr
 from affidavit.audit.verify.statements import Statements
 from affidavit.audit.verify.survey import Survey
 from affidavit.audit.verify.tree import Tree
-from affidavit.clock import Micros
+from affidavit.clock import Micros, format_time
 from affidavit.errors import Malformed
 from affidavit.evidence.canonical import decode, encode
 
@@ -57,6 +57,11 @@ class Point:
     made: Micros
     seed: str
     parts: Mapping[str, Any]
+
+    @property
+    def day(self) -> str:
+        """The UTC day of the commit."""
+        return format_time(self.time)[:10]
 
     def encode(self) -> bytes:
         """Return it as canonical JSON."""
