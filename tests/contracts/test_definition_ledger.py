@@ -79,8 +79,9 @@ class Firestore:
         return self.over(self.database.open())
 
     def over(self, client):
-        self.ledgers.append(FirestoreLedger(client, self.clock))
-        return self.ledgers[-1], FirestoreDefinitions(client, self.clock)
+        definitions = FirestoreDefinitions(client, self.clock)
+        self.ledgers.append(FirestoreLedger(definitions))
+        return self.ledgers[-1], definitions
 
     def break_next(self, *, persisted):
         """Let the next commit fail, in a way that is not tried again."""
@@ -170,15 +171,17 @@ async def test_what_was_never_shown_cannot_be_accepted(made, upstream):
 
 async def test_all_that_was_shown_can_be_reviewed_the_newest_last(made, upstream):
     """`affidavit definitions` shows how the newest differs from the one that stands, and accepts the newest."""
-    for digest in ("a", "b", "c", "b"):
+    for digest in "abcdefb":
         await made.ledger.see(upstream, "query", digest, b'"%s"' % digest.encode())
-    await made.ledger.see(upstream, "list", "d", ONE)
+    await made.ledger.see(upstream, "list", "x", ONE)
 
-    assert shown(made.review, upstream)[0] == ("list", "d", True)
-    assert set(shown(made.review, upstream)[1:3]) == {("query", "a", True), ("query", "c", False)}
-    assert shown(made.review, upstream)[3] == ("query", "b", False)
+    assert shown(made.review, upstream) == [
+        ("list", "x", True),
+        ("query", "a", True),
+        *[("query", digest, False) for digest in "cdefb"],
+    ]
     found = {one.digest: one.canonical for one in made.review.definitions() if one.upstream == upstream}
-    assert found == {"a": b'"a"', "b": b'"b"', "c": b'"c"', "d": ONE}
+    assert found == {"x": ONE, **{digest: b'"%s"' % digest.encode() for digest in "abcdef"}}
 
 
 async def test_the_one_that_stands_may_be_the_newest_again(made, upstream):
@@ -314,6 +317,14 @@ async def test_a_definition_over_a_document_s_size_stands_without_its_text(fires
     assert (one, two) == (packable, barely)
     assert "tool:defined" in json.loads(three)
     assert await firestore.ledger.standing(upstream, "c") == "c"
+
+
+async def test_the_newest_is_the_last_whatever_the_clocks_of_other_instances_say(firestore, upstream):
+    await firestore.ledger.see(upstream, "query", "a", ONE)
+    firestore.clock.now -= 60 * MINUTE
+    await firestore.ledger.see(upstream, "query", "b", TWO)
+
+    assert shown(firestore.review, upstream) == [("query", "a", True), ("query", "b", False)]
 
 
 async def test_what_is_kept_while_somebody_reads_all_is_shown_the_next_time(firestore, upstream):

@@ -172,6 +172,26 @@ def test_what_failed_may_be_added_again(breakable, persisted):
     assert list(breakable.list.since(before)) == [entry]
 
 
+def test_who_finds_their_place_taken_takes_the_next(firestore_emulator):
+    made = Firestore(firestore_emulator)
+    entries = [revocation(str(number)) for number in range(5)]
+    made.list.add(entries[0])
+
+    class Overtaken(FirestoreRevocations):
+        """Others add after each look of it."""
+
+        def since(self, position):
+            found = super().since(position)
+            for entry in entries[1:3] if position == 0 else entries[3:4] if position == 1 else ():
+                made.list.add(entry)
+            return found
+
+    Overtaken(made.database.open()).add(entries[4])
+
+    assert list(made.list.since(0)) == entries
+    made.close()
+
+
 @pytest.mark.parametrize("persisted", [False, True])
 def test_a_hiccup_of_firestore_adds_nothing_twice(firestore_emulator, persisted):
     made = Firestore(firestore_emulator)

@@ -31,6 +31,7 @@ class PublishServer(FailingServer):
 
     def __init__(self) -> None:
         self.requests: list[PublishRequest] = []
+        self.headers: list[dict[str, str | bytes]] = []
         self.taken: list[EvidenceObject] = []
         super().__init__(self._take)
 
@@ -40,6 +41,7 @@ class PublishServer(FailingServer):
 
     def _next_fault(self, call: grpc.HandlerCallDetails, request: bytes) -> Fault | None:
         self.requests.append(PublishRequest.deserialize(request))
+        self.headers.append(dict(call.invocation_metadata))
         return super()._next_fault(call, request)
 
     def _take(self, call: grpc.HandlerCallDetails, request: bytes) -> Iterable[bytes]:

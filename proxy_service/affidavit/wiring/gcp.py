@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from affidavit.adapters.gcp.emulators import emulated, refuse_emulators
-from affidavit.adapters.gcp.firestore import FirestoreLedger, open_database
+from affidavit.adapters.gcp.firestore import FirestoreDefinitions, FirestoreLedger, open_database
 from affidavit.adapters.gcp.metadata import attestation
 from affidavit.adapters.gcp.pubsub import PubSubBus, open_publisher
 from affidavit.adapters.gcp.secrets import Secrets, open_secrets
@@ -60,7 +60,7 @@ class CloudGateway:
             environment=environment,
             evidence=CloudStorageStore(storage, settings.evidence_bucket),
             bodies={name: CloudStorageStore(storage, bucket) for name, bucket in settings.body_buckets.items()},
-            ledger=FirestoreLedger(database, system_clock),
+            ledger=FirestoreLedger(FirestoreDefinitions(database, system_clock)),
             secrets=Secrets(open_secrets(environment), settings.project),
             telemetry=open_telemetry(environment, instance=os.urandom(8).hex(), project=settings.project),
         )

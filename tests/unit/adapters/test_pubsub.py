@@ -9,7 +9,15 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from grpc import StatusCode
 
-from affidavit.adapters.gcp.pubsub import IN_FLIGHT_BYTES, LARGE, PATIENCE, TRIAL_EVERY, PubSubBus, open_publisher
+from affidavit.adapters.gcp.pubsub import (
+    IN_FLIGHT_BYTES,
+    LARGE,
+    PATIENCE,
+    TRIAL_DEADLINE,
+    TRIAL_EVERY,
+    PubSubBus,
+    open_publisher,
+)
 from affidavit.errors import Misconfigured, OutcomeUnknown, Unavailable
 from affidavit.evidence.ports import EvidenceObject
 from fakes.failing_server import Fault
@@ -105,6 +113,7 @@ def test_a_segment_and_its_bodies_are_one_request_of_one_message_an_object(house
         {"v": "1", "bucket": "evidence", "class": "", "name": a_segment(1).name},
     )
     assert body.ordering_key == segment.ordering_key == ""
+    assert server.headers[0]["x-goog-request-params"] == "topic=projects%2Fa-project%2Ftopics%2Fevidence"
 
 
 @pytest.mark.parametrize("persisted", [False, True])
@@ -253,6 +262,14 @@ def test_a_large_object_is_created_once_however_often_its_segment_is_published(h
     assert house.created == [("standard", objects[0].name)]
 
 
+def test_what_is_durable_is_not_remembered(house):
+    """Or a gateway that runs for months would remember every large body."""
+    house.bus.publish([a_body(1, bytes(LARGE + 1))])
+    house.bus.publish([a_body(1, bytes(LARGE + 1))])
+
+    assert len(house.created) == 2
+
+
 # Flow control
 
 
@@ -332,7 +349,9 @@ def test_a_failure_that_was_interrupted_begins_anew(house, server):
 
 def test_meanwhile_pubsub_is_tried_now_and_then(house, server):
     house.lose_patience()
+    house.slept.clear()
     house.bus.publish([a_segment(1)])
+    assert sum(house.slept) < TRIAL_DEADLINE
     tried = len(server.requests)
 
     house.bus.publish([a_segment(2)])

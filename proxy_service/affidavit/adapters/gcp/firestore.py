@@ -143,8 +143,8 @@ class FirestoreDefinitions:
 class FirestoreLedger:
     """The gateway's `DefinitionLedger` over `FirestoreDefinitions`, which waits in threads of its own."""
 
-    def __init__(self, database: Client, clock: Clock) -> None:
-        self._definitions = FirestoreDefinitions(database, clock)
+    def __init__(self, definitions: FirestoreDefinitions) -> None:
+        self._definitions = definitions
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="firestore")
 
     async def see(self, upstream: str, target: str, digest: str, canonical: bytes) -> str:

@@ -100,6 +100,7 @@ class PubSubBus:
                 self._go_through(objects, DEADLINE)
             else:
                 self._go_around(objects)
+            self._created.clear()
 
     def close(self) -> None:
         """Close the connection."""
@@ -129,7 +130,6 @@ class PubSubBus:
             if self._failing_since is None:
                 self._failing_since = self._ticks()
             raise
-        self._created.clear()
         if small:
             self._answers()
 
@@ -153,7 +153,6 @@ class PubSubBus:
                 return
         for one in sorted(objects, key=lambda one: one.bucket == "evidence"):  # a segment is there when its bodies are
             self._create(one)
-        self._created.clear()
 
     def _create(self, one: EvidenceObject) -> None:
         """Create an object, once however often it is published until all is durable: megabytes take a while."""
