@@ -25,7 +25,7 @@ from affidavit.audit.verify.increments import Increment, verify_on
 from affidavit.audit.verify.notes import LogKeys
 from affidavit.audit.verify.point import Point
 from affidavit.audit.verify.report import Report
-from affidavit.audit.verify.verification import Request
+from affidavit.audit.verify.request import Request
 from affidavit.clock import MINUTE, Clock, Micros
 from affidavit.errors import Malformed, Misconfigured, Unavailable
 from affidavit.evidence.ports import EvidenceStore

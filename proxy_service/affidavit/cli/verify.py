@@ -26,7 +26,8 @@ from affidavit.audit.verify.checkpoints import Known
 from affidavit.audit.verify.expect import Expected, accept, read_expected
 from affidavit.audit.verify.notes import LogKeys, parse_keys
 from affidavit.audit.verify.report import UNREADABLE, WRONG_USAGE, Report
-from affidavit.audit.verify.verification import Request, verify
+from affidavit.audit.verify.request import Request
+from affidavit.audit.verify.verification import verify
 from affidavit.cli.verdict import show
 from affidavit.clock import SECOND, Micros, system_clock
 from affidavit.errors import Malformed, Misconfigured, Unavailable

@@ -73,7 +73,11 @@ class TreeBuilder:
             Malformed: They are not the right edge of such a tree.
         """
         hashes = [size >> level * TILE_HEIGHT for level in range(len(rows) + 1)]
-        if hashes[-1] != 0 or any(len(row) != count % FULL_WIDTH for row, count in zip(rows, hashes, strict=False)):
+        if (
+            hashes[-1] != 0
+            or 0 in hashes[:-1]
+            or any(len(row) != count % FULL_WIDTH for row, count in zip(rows, hashes, strict=False))
+        ):
             raise Malformed(f"these are not the rows of a tree of {size} leaves", code="bad_tile")
         builder = cls(bundles=False)
         builder.size = size

@@ -15,7 +15,7 @@ from typing import Any
 
 from affidavit.audit.verify.facts import CallEvent, unpack_events
 from affidavit.audit.verify.report import RawFinding
-from affidavit.audit.verify.shapes import each, flag, members, number, pack, row, unpack
+from affidavit.audit.verify.shapes import each, flag, members, number, pack, row, unpack, wrong
 
 MOST_SAVED = 65_536  # ended calls of one chain, 0.7 MB as JSON; twice as many may be
 _FIRST_SLOTS = 8  # most writers say little
@@ -137,7 +137,7 @@ class Calls:
         calls._gaps = flag(gaps)
         for key, seq, events, to_refuse, loose in each(open_, lambda one: row(one, 5)):
             call = OpenCall(number(seq), number(events), flag(to_refuse), flag(loose))
-            calls.open[int.from_bytes(unpack(key, 8), "big")] = call
+            calls.open[_key(key)] = call
         return calls
 
     def miss(self) -> None:
@@ -228,6 +228,13 @@ class Calls:
         if not call.to_refuse:
             return None
         return "approvals", "a call:refused, because its policy does not allow the call", "it went on"
+
+
+def _key(saved: Any) -> int:
+    key = int.from_bytes(unpack(saved, 8), "big")
+    if not 0 < key < 1 << 63:
+        raise wrong("key of a call")
+    return key
 
 
 _STEPS: Mapping[int, Callable[[Calls, int, int, int], _Wrong]] = {

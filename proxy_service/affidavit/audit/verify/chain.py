@@ -177,10 +177,10 @@ class Chain:
             "lost": self.lost,
             "missing": self.missing,
             "next_seq": self.next_seq,
-            "overdue": self.overdue,
+            "overdue": list(self.overdue) if self.overdue else None,
             "prev": self.prev,
             "registered": self.registered.save() if self.registered else None,
-            "skipped": self.skipped,
+            "skipped": [list(places) for places in self.skipped],
             "writer": self.writer,
         }
 

@@ -19,9 +19,10 @@ from typing import Any
 from affidavit.audit.verify.commits import StoredCommit, check_unchanged
 from affidavit.audit.verify.point import Checks, Point
 from affidavit.audit.verify.report import Place, RawFinding, Report
+from affidavit.audit.verify.request import Request
 from affidavit.audit.verify.strays import Strays
 from affidavit.audit.verify.survey import survey
-from affidavit.audit.verify.verification import Request, Step, Verification
+from affidavit.audit.verify.verification import Step, Verification
 from affidavit.audit.verify.waiting import Waiting
 from affidavit.clock import Micros, format_time
 from affidavit.errors import Malformed

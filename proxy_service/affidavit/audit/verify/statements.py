@@ -12,8 +12,9 @@ from typing import Any
 
 from affidavit.audit.commit import LOG_WRITER, ZERO_HASH, Commit
 from affidavit.audit.verify.attestations import Attestations
-from affidavit.audit.verify.chains import AHEAD, At, Chains
+from affidavit.audit.verify.chains import At, Chains
 from affidavit.audit.verify.kinds import ISSUER_KEYS, LOG, is_known, may_say
+from affidavit.audit.verify.lateness import AHEAD
 from affidavit.audit.verify.records import Record, RecordReader
 from affidavit.audit.verify.registrations import Registered
 from affidavit.audit.verify.report import Findings

@@ -11,22 +11,22 @@ Source: evidence-format section 9.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
 
 from affidavit.audit.commit import NamedSegment
 from affidavit.audit.verify.approvals import Approvals
 from affidavit.audit.verify.attestations import Attestations
-from affidavit.audit.verify.buckets import Buckets
 from affidavit.audit.verify.chains import At, Chains
-from affidavit.audit.verify.checkpoints import Checkpoints, Known
+from affidavit.audit.verify.checkpoints import Checkpoints
 from affidavit.audit.verify.commits import CommitChecks, CommitReader, StoredCommit
 from affidavit.audit.verify.facts import ABSENT, ALTERED, UNREADABLE, WHOLE, AbsentBodies, SegmentFacts
-from affidavit.audit.verify.notes import LogKeys
+from affidavit.audit.verify.hearing import Hearing
 from affidavit.audit.verify.pool import Inline, Pool, Processes
 from affidavit.audit.verify.registrations import Registered, Registrations
 from affidavit.audit.verify.report import Findings, Report
+from affidavit.audit.verify.request import Request
 from affidavit.audit.verify.salvage import first_altered, first_altered_entry
 from affidavit.audit.verify.statements import Statements
 from affidavit.audit.verify.strays import Followed, Strays
@@ -41,41 +41,9 @@ from affidavit.errors import Unavailable
 from affidavit.evidence.names import commit_name, parse_segment_name
 from affidavit.tlog.merkle import leaf_hash
 
-SMALL = 10_000  # records; below it, starting processes takes longer than the work
 JOB_RECORDS = 1_000  # about, in one job
 JOBS_AHEAD = 16  # that were asked for and not taken yet
 _WEIGHT = {CHECKPOINT: 50, BUNDLE: 100}  # of a task, as so many records
-
-Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """What to verify.
-
-    Attributes:
-        buckets: The copy.
-        keys: The log's.
-        now: The time, for disposal.
-        as_of: The time at which everything else is judged; `commit` for that of the newest commit.
-        known: Checkpoints that the auditor kept.
-        seed: At least 16 random bytes; they make what is remembered of calls unpredictable.
-        small: Records up to which this process does all of the work.
-        progress: Told from time to time how many records of how many are done.
-    """
-
-    buckets: Buckets
-    keys: LogKeys
-    now: Micros
-    as_of: Micros | Literal["commit"]
-    seed: bytes
-    known: Sequence[Known] = ()
-    small: int = SMALL
-    progress: Progress = field(default=lambda *_: None)
-
-    def from_seed(self, seed: bytes) -> Request:
-        """Return the same request with another seed."""
-        return replace(self, seed=seed)
 
 
 def verify(request: Request) -> Report:
@@ -129,7 +97,8 @@ class Verification:
         self.registrations = Registrations(buckets.evidence, keys.origin, findings)
         self.approvals = Approvals(findings)
         self.attestations = Attestations(findings)
-        self.chains = Chains(findings, self.registrations, self.approvals, self.seen, self._examine_now)
+        hearing = Hearing(findings, self.registrations, self.approvals, self.seen, self._examine_now)
+        self.chains = Chains(findings, self.registrations, hearing)
         self.statements = Statements(findings, self.chains, self.attestations)
         self.commits = CommitChecks(findings, self.chains, self.statements)
         self.reader = CommitReader(buckets.evidence, findings)
