@@ -168,7 +168,7 @@ def deployed(folder: Path) -> Iterator[Deployment]:
 
 
 _SERVERS = ("storage", "kms", "secrets", "metadata")
-_FUNCTIONS = ("write_evidence", "sequence_log")
+_FUNCTIONS = ("write_evidence", "sequence_log", "check_log")
 _NAMES = (*_SERVERS, *_FUNCTIONS, "upstream", "gateway")
 
 

@@ -8,7 +8,8 @@ from affidavit.audit.verify.buckets import Buckets
 from affidavit.audit.verify.checkpoints import Known
 from affidavit.audit.verify.notes import parse_keys
 from affidavit.audit.verify.report import Report
-from affidavit.audit.verify.verification import Request, verify
+from affidavit.audit.verify.request import Request
+from affidavit.audit.verify.verification import verify
 from tampering.forge import micros
 from tampering.story import AS_OF
 

@@ -837,10 +837,10 @@ class GrowingBucket(Bucket):
         object.__setattr__(self, "listing", listing)
         object.__setattr__(self, "come", come)
 
-    def names(self, folder=""):
+    def names(self, folder="", start=""):
         if folder == self.listing:
             self.come()
-        return super().names(folder)
+        return super().names(folder, start)
 
 
 @pytest.mark.parametrize("listing", ["evidence/commit/", "evidence/checkpoint/", "evidence/segment", "log/"])

@@ -14,7 +14,8 @@ import pytest
 from affidavit.audit.verify.buckets import Buckets
 from affidavit.audit.verify.notes import parse_keys
 from affidavit.audit.verify.report import HOLDS, Report
-from affidavit.audit.verify.verification import Request, verify
+from affidavit.audit.verify.request import Request
+from affidavit.audit.verify.verification import verify
 from affidavit.clock import MINUTE, SECOND
 from fakes.ledger import FakeDisk, Ledger
 from tampering.runs import SEED, explain, notes

@@ -25,7 +25,8 @@ from affidavit.audit.verify.checkpoints import Known
 from affidavit.audit.verify.expect import Expected, accept, read_expected
 from affidavit.audit.verify.notes import LogKeys, parse_keys
 from affidavit.audit.verify.report import UNREADABLE, WRONG_USAGE, Report
-from affidavit.audit.verify.verification import Request, verify
+from affidavit.audit.verify.request import Request
+from affidavit.audit.verify.verification import verify
 from affidavit.cli.copies import local
 from affidavit.cli.progress import Bar
 from affidavit.cli.sources import Sources, place

@@ -19,7 +19,7 @@ from affidavit.clock import format_time
 from affidavit.mcp.trace_context import TraceContext
 
 # What `extra` may add. Alert policies match `alarm`, which says what is wrong in one stable word.
-FIELDS = ("alarm", "call", "check", "event", "incident", "object", "writer")
+FIELDS = ("alarm", "call", "check", "event", "incident", "note", "object", "root", "size", "writer")
 
 _LEVELS = frozenset({"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"})  # of Python's, those that are LogSeverity's, too
 _REPORTED = "type.googleapis.com/google.devtools.clouderrorreporting.v1beta1.ReportedErrorEvent"

@@ -13,6 +13,7 @@ from affidavit.tlog.merkle import MAX_SIZE, Frontier, Hash, fold, leaf_hash
 from affidavit.tlog.tiles import (
     FULL_WIDTH,
     MAX_ENTRY_SIZE,
+    TILE_HEIGHT,
     TileName,
     TileReader,
     decode_entries,
@@ -63,6 +64,29 @@ class TreeBuilder:
         if bundles and size % FULL_WIDTH:
             builder._entries = _stored_entries(read, size, builder._rows[0].hashes)
         return builder
+
+    @classmethod
+    def of_rows(cls, size: int, rows: Sequence[Sequence[Hash]]) -> TreeBuilder:
+        """Go on, without bundles, from what `rows` gave for a tree of `size` leaves.
+
+        Raises:
+            Malformed: They are not the right edge of such a tree.
+        """
+        hashes = [size >> level * TILE_HEIGHT for level in range(len(rows) + 1)]
+        if (
+            hashes[-1] != 0
+            or 0 in hashes[:-1]
+            or any(len(row) != count % FULL_WIDTH for row, count in zip(rows, hashes, strict=False))
+        ):
+            raise Malformed(f"these are not the rows of a tree of {size} leaves", code="bad_tile")
+        builder = cls(bundles=False)
+        builder.size = size
+        builder._rows = [_Row(row) for row in rows]
+        return builder
+
+    def rows(self) -> list[list[Hash]]:
+        """Return the hashes of the tiles that are not full yet, lowest level first."""
+        return [list(row.hashes) for row in self._rows]
 
     def append(self, entries: Sequence[bytes]) -> list[Derived]:
         """Add entries; return what became full, as `extend` does."""

@@ -8,7 +8,7 @@ Source: Pub/Sub "Handle message failures" (attributes that forwarding adds), "Pu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
@@ -104,7 +104,7 @@ class DeadLetters:
                 with suppress(Unavailable, Misconfigured):  # then their lease runs out
                     self._release(left)
 
-    def look(self) -> Iterator[DeadLetter]:
+    def look(self) -> Generator[DeadLetter, None, None]:
         """Tell what is there, each once, and leave it there; raises as `redrive` does."""
         seen: dict[str, str] = {}
         try:

@@ -13,7 +13,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from affidavit.audit.verify.report import Findings
+from affidavit.audit.verify.ended import REMEMBERED
+from affidavit.audit.verify.report import Findings, RawFinding
+from affidavit.audit.verify.shapes import each, moment, pack, row, sha, text, unpack_each
 from affidavit.audit.verify.telling import APPROVED_CALL, CONSUMED, DECIDED, ENDED, REQUESTED
 from affidavit.clock import MINUTE, Micros, format_time
 from affidavit.evidence.canonical import encode
@@ -30,6 +32,16 @@ class Step(NamedTuple):
     sha256: str
     more: tuple[Any, ...]
 
+    def save(self) -> list[Any]:
+        """Return it as JSON."""
+        return [self.record, self.time, self.sha256, list(self.more)]
+
+    @classmethod
+    def restore(cls, saved: Any) -> Step:
+        """Return what `save` gave; raises `Malformed`."""
+        record, time, sha256, more = row(saved, 4)
+        return cls(text(record), moment(time), sha(sha256), tuple(each(more, lambda one: one)))
+
 
 @dataclass(slots=True)
 class Approval:
@@ -40,6 +52,29 @@ class Approval:
     ended: list[Step] = field(default_factory=list)
     consumed: list[Step] = field(default_factory=list)
     calls: list[Step] = field(default_factory=list)
+
+    def save(self) -> list[Any]:
+        """Return it as JSON."""
+        steps = self.requested, self.decided.values(), self.ended, self.consumed, self.calls
+        return [[step.save() for step in some] for some in steps]
+
+    @classmethod
+    def restore(cls, saved: Any) -> Approval:
+        """Return what `save` gave; raises `Malformed`."""
+        requested, decided, ended, consumed, calls = (each(some, Step.restore) for some in row(saved, 5))
+        for steps, length in ((requested, 3), (decided, 2), (ended, 1), (consumed, 4), (calls, 3)):
+            for step in steps:
+                row(list(step.more), length)
+        for step in requested:
+            moment(step.more[2])
+        return cls(requested, {step.record: step for step in decided}, ended, consumed, calls)
+
+    def newest(self) -> Micros:
+        """Return the time of the latest step, or when it expires if that is later."""
+        steps = *self.requested, *self.decided.values(), *self.ended, *self.consumed, *self.calls
+        times: list[Micros] = [step.time for step in steps]
+        ends: list[Micros] = [step.more[2] for step in self.requested]
+        return max(*times, *ends, 0)
 
     @property
     def is_complete(self) -> bool:
@@ -59,6 +94,31 @@ class Approvals:
         self._findings = findings
         self._open: dict[str, Approval] = {}
         self._used: dict[int, Micros] = {}  # short hash of those that are complete, to when they were used
+
+    def save(self, now: Micros) -> list[Any]:
+        """Return as JSON what may still be needed; what nobody can use any more is left out."""
+        before = now - REMEMBERED
+        open_ = [[name, one.save()] for name, one in sorted(self._open.items()) if one.newest() >= before]
+        used = b"".join(
+            short.to_bytes(8, "big") + at.to_bytes(8, "big", signed=True)
+            for short, at in self._used.items()
+            if at >= before
+        )
+        return [open_, pack(used)]
+
+    def restore(self, saved: Any) -> None:
+        """Go on from what `save` gave; raises `Malformed`."""
+        open_, used = row(saved, 2)
+        self._open = {text(name): Approval.restore(one) for name, one in each(open_, lambda one: row(one, 2))}
+        for one in unpack_each(used, 16):
+            self._used[int.from_bytes(one[:8], "big")] = int.from_bytes(one[8:], "big", signed=True)
+
+    def last_words(self, now: Micros) -> Iterator[RawFinding]:
+        """Yield what is wrong with the approvals that `save` leaves out, and would be said of them at every end."""
+        for name, approval in self._open.items():
+            if approval.newest() < now - REMEMBERED:
+                for step, expected, found in (*_once(approval), *_never_complete(name, approval)):
+                    yield "approvals", f"approval {name}", step.record, expected, found
 
     def hear(self, what: str, record: str, time: Micros, sha256: str, name: str, *more: Any) -> None:
         """Take note of one record about the approval `name`."""
@@ -100,11 +160,11 @@ class Approvals:
                 )
 
     def _judge_missing(self, name: str, approval: Approval, call: Step, as_of: Micros, *, hole_waits: bool) -> None:
-        missing = ", ".join(_missing(approval))
         if hole_waits or as_of - call.time <= PENDING:
+            missing = ", ".join(_missing(approval))
             self._findings.note("approvals", f"{call.record} is pending: the approval {name} has no {missing} yet")
         else:
-            self._fail(name, call, f"{missing} of the approval {name}", "none in the log")
+            self._fail(name, *_incomplete(name, approval, call))
 
     def _check(self, name: str, approval: Approval) -> None:
         self._findings.count("approvals")
@@ -138,6 +198,14 @@ def _missing(approval: Approval) -> Iterator[str]:
         yield "approval:consumed"
     if approval.decision is None:
         yield "approval:decided"
+
+
+def _incomplete(name: str, approval: Approval, call: Step) -> Wrong:
+    return call, f"{', '.join(_missing(approval))} of the approval {name}", "none in the log"
+
+
+def _never_complete(name: str, approval: Approval) -> Iterator[Wrong]:
+    return (_incomplete(name, approval, call) for call in approval.calls)
 
 
 def _once(approval: Approval) -> Iterator[Wrong]:

@@ -9,6 +9,8 @@ from typing import Any
 
 from affidavit.audit.verify.registrations import Registered
 from affidavit.audit.verify.report import Findings
+from affidavit.audit.verify.shapes import each
+from affidavit.audit.verify.shapes import text as text_of
 from affidavit.audit.verify.telling import shown
 from affidavit.clock import MINUTE, SECOND, Micros
 from affidavit.errors import Malformed, Unauthenticated
@@ -16,6 +18,7 @@ from affidavit.evidence.registration import attestation_audience
 from affidavit.identity.id_token import UnverifiedToken, check_signature
 from affidavit.identity.jwks import KeySet
 
+MOST_SAVED = 32  # key sets; an issuer changes its own about once a week
 _SKEW: Micros = MINUTE
 
 
@@ -25,13 +28,24 @@ class Attestations:
     def __init__(self, findings: Findings) -> None:
         self._findings = findings
         self._sets: list[KeySet] = []
+        self._texts: list[str] = []  # of the same
         self._without: list[str] = []
         self._without_count = 0
+
+    def save(self) -> list[str]:
+        """Return the newest key sets as JSON; who was admitted was held against them already."""
+        return self._texts[-MOST_SAVED:]
+
+    def restore(self, saved: Any) -> None:
+        """Go on from what `save` gave; raises `Malformed`."""
+        self._texts = each(saved, text_of)
+        self._sets = [KeySet.parse(text.encode()) for text in self._texts]
 
     def learn(self, text: str, record: str, object_: str) -> None:
         """Take note of a key set."""
         try:
             self._sets.append(KeySet.parse(text.encode()))
+            self._texts.append(text)
         except Malformed as error:
             self._findings.fail("attestations", object_, record, "a key set as text", str(error))
 

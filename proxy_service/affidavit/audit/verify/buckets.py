@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from affidavit.audit.verify.readable import Readable, ReadableBodies
 from affidavit.errors import Malformed, Unavailable
 from affidavit.evidence.names import RETENTION_CLASS
 
@@ -47,8 +48,8 @@ class Bucket:
         """
         return read_file(f"{self.folder}/{name}")
 
-    def names(self, folder: str = "") -> Iterator[str]:
-        """Yield the names in a folder and below, in no order.
+    def names(self, folder: str = "", start: str = "") -> Iterator[str]:
+        """Yield the names in a folder and below that are not before `start`, in no order.
 
         Raises:
             Unavailable: A folder cannot be listed.
@@ -59,8 +60,8 @@ class Bucket:
             for entry in _entries(f"{self.folder}/{inner}"):
                 if entry.is_dir(follow_symlinks=False):
                     waiting.append(f"{inner}{entry.name}/")
-                else:
-                    yield inner + entry.name
+                elif (name := inner + entry.name) >= start:
+                    yield name
 
     def members(self, folder: str) -> Iterator[tuple[str, bool]]:
         """Yield what lies directly in a folder: its name, and whether it is a folder; raises as `names`."""
@@ -121,14 +122,16 @@ class BodyBuckets:
 class Buckets:
     """All that a verification reads; `log` is None where no log bucket was given."""
 
-    evidence: Bucket
-    bodies: BodyBuckets
-    log: Bucket | None
+    evidence: Readable
+    bodies: ReadableBodies
+    log: Readable | None
 
-    def form(self) -> tuple[str, list[str], dict[str, str], str]:
-        """Return it as plain values, for another process."""
-        log = self.log.folder if self.log else ""
-        return self.evidence.folder, list(self.bodies.roots), dict(self.bodies.single), log
+    def form(self) -> tuple[str, list[str], dict[str, str], str] | None:
+        """Return folders as plain values, for another process; None for what is no folders."""
+        evidence, bodies, log = self.evidence, self.bodies, self.log
+        if not (isinstance(evidence, Bucket) and isinstance(bodies, BodyBuckets) and isinstance(log, Bucket | None)):
+            return None
+        return evidence.folder, list(bodies.roots), dict(bodies.single), log.folder if log else ""
 
     @classmethod
     def of(cls, evidence: str, roots: Sequence[str], single: Mapping[str, str], log: str) -> Buckets:

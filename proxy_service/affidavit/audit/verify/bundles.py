@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 
-from affidavit.audit.verify.buckets import Bucket
+from affidavit.audit.verify.readable import Readable
 from affidavit.errors import Malformed, Unavailable
 from affidavit.tlog.merkle import leaf_hash
 from affidavit.tlog.tiles import FULL_WIDTH, decode_entries, entries_path
@@ -20,7 +20,7 @@ Seen = tuple[
 ]  # path, width, what it is (`ok`, `wrong`, `unread`), hash of the leaf hashes or why not
 
 
-def look_at_bundles(log: Bucket, index: int, width: int) -> list[Seen]:
+def look_at_bundles(log: Readable, index: int, width: int) -> list[Seen]:
     """Return what lies under one bundle's name, and under those of its partial ones.
 
     Args:
@@ -36,13 +36,13 @@ def look_at_bundles(log: Bucket, index: int, width: int) -> list[Seen]:
     return [one for one in seen if one is not None]
 
 
-def partials(log: Bucket, full: str, width: int) -> Iterator[tuple[str, int]]:
+def partials(log: Readable, full: str, width: int) -> Iterator[tuple[str, int]]:
     """Yield path and width of the partial forms that lie beside a tile or bundle, `width` itself left out.
 
     Raises:
         Unavailable: Their folder cannot be listed.
     """
-    for name, _ in log.members(f"{full}.p"):
+    for name, _ in log.members(f"{full}.p/"):
         if name.isascii() and name.isdigit() and str(int(name[:4])) == name and 0 < int(name) < width:
             yield f"{full}.p/{name}", int(name)
 
@@ -60,7 +60,7 @@ def hash_of_leaves(leaves: bytes, width: int = FULL_WIDTH) -> str:
     return hashlib.sha256(leaves[: width * hashlib.sha256().digest_size]).hexdigest()
 
 
-def _look(log: Bucket, path: str, width: int) -> Seen | None:
+def _look(log: Readable, path: str, width: int) -> Seen | None:
     try:
         data = log.read(path)
         if data is None:

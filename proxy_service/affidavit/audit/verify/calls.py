@@ -7,13 +7,17 @@ Source: evidence-format sections 5 and 9, `calls`; the last sentence of `approva
 
 from __future__ import annotations
 
+import sys
 from array import array
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from affidavit.audit.verify.facts import CallEvent, unpack_events
 from affidavit.audit.verify.report import RawFinding
+from affidavit.audit.verify.shapes import each, flag, members, number, pack, row, unpack, wrong
 
+MOST_SAVED = 65_536  # ended calls of one chain, 0.7 MB as JSON; twice as many may be
 _FIRST_SLOTS = 8  # most writers say little
 _Wrong = tuple[str, str, str] | None  # check, expected, found
 _ANSWERED = 1  # the last bit of a key, which is always even
@@ -46,6 +50,25 @@ class CallSet:
                 return bool(slot & _ANSWERED)
             at = at + 1 & mask
         return None
+
+    def save(self) -> bytes:
+        """Return what is in it, 8 bytes each, in no order."""
+        values = array("q", (value for value in self._slots if value))
+        if sys.byteorder == "big":
+            values.byteswap()
+        return values.tobytes()
+
+    @classmethod
+    def of(cls, saved: bytes) -> CallSet:
+        """Return the set that `save` gave."""
+        values = array("q")
+        values.frombytes(saved)
+        if sys.byteorder == "big":
+            values.byteswap()
+        calls = cls()
+        for value in values:
+            calls.add(value & ~_ANSWERED, answered=bool(value & _ANSWERED))
+        return calls
 
     def _put(self, value: int) -> None:
         slots, mask = self._slots, self._mask
@@ -86,9 +109,36 @@ class Calls:
     def __init__(self, writer: str) -> None:
         self._writer = writer
         self._ended = CallSet()
+        self._before = CallSet()  # those that ended longest ago, where all would be too many to save
         self._gaps = False  # records were missing, so a call may have begun or ended there
         self.open: dict[int, OpenCall] = {}
         self.begun = 0
+
+    def save(self) -> dict[str, Any]:
+        """Return what is known as JSON: all that is open, and of what has ended the newest `MOST_SAVED` at least."""
+        before, ended = self._before, self._ended
+        if len(ended) > MOST_SAVED:
+            before, ended = ended, CallSet()
+        return {
+            "ended": [pack(before.save()), pack(ended.save())],
+            "gaps": self._gaps,
+            "open": [
+                [pack(key.to_bytes(8, "big")), call.seq, call.events, call.to_refuse, call.loose]
+                for key, call in self.open.items()
+            ],
+        }
+
+    @classmethod
+    def restore(cls, writer: str, saved: Any) -> Calls:
+        """Go on from what `save` gave; raises `Malformed`."""
+        calls = cls(writer)
+        ended, gaps, open_ = members(saved, "ended", "gaps", "open")
+        calls._before, calls._ended = (CallSet.of(unpack(one, 8)) for one in row(ended, 2))
+        calls._gaps = flag(gaps)
+        for key, seq, events, to_refuse, loose in each(open_, lambda one: row(one, 5)):
+            call = OpenCall(number(seq), number(events), flag(to_refuse), flag(loose))
+            calls.open[_key(key)] = call
+        return calls
 
     def miss(self) -> None:
         """Take note that records are missing here."""
@@ -110,7 +160,7 @@ class Calls:
             if not call.loose:
                 yield call.seq, call
         self.open = {}
-        self._ended = CallSet()
+        self._ended, self._before = CallSet(), CallSet()
 
     def requested(self, key: int, seq: int, _: int) -> _Wrong:
         """`call:requested` of a call that may go on."""
@@ -120,8 +170,13 @@ class Calls:
         """`call:requested` of a call that must end in a refusal."""
         return self._begin(key, OpenCall(seq, to_refuse=True))
 
+    def _find(self, key: int) -> bool | None:
+        """Return whether a call that has ended was answered; None if it has not ended."""
+        found = self._ended.find(key)
+        return self._before.find(key) if found is None and len(self._before) else found
+
     def _begin(self, key: int, call: OpenCall) -> _Wrong:
-        if key in self.open or self._ended.find(key) is not None:
+        if key in self.open or self._find(key) is not None:
             return "calls", "one call:requested for each call, before its end", "this call was there before"
         self.open[key] = call
         self.begun += 1
@@ -131,7 +186,7 @@ class Calls:
         """`call:streamed`: the next event of an open call."""
         call = self.open.get(key)
         if call is None:
-            if self._ended.find(key) is not None:
+            if self._find(key) is not None:
                 return "calls", "no event after the end of a call", f"event {event}"
             return None if self._gaps else ("calls", "an event of a call that was requested", "no such call")
         if event != call.events and not (call.loose and event > call.events):
@@ -145,7 +200,7 @@ class Calls:
         if call is not None:
             self._ended.add(key, answered=True)
             return self._must_not_go_on(call)
-        if self._ended.find(key) is not None:
+        if self._find(key) is not None:
             return "calls", "exactly one end of a call", "another call:answered"
         if not self._gaps:
             return "calls", "the answer to a call that was requested", "no such call"
@@ -156,7 +211,7 @@ class Calls:
         """`call:refused`: the end, of a call that was begun or not."""
         call = self.open.pop(key, None)
         if call is None:
-            if self._ended.find(key) is not None:
+            if self._find(key) is not None:
                 return "calls", "exactly one end of a call", "another call:refused"
             self.begun += 1  # a call that is refused at once begins and ends here
         self._ended.add(key, answered=False)
@@ -164,7 +219,7 @@ class Calls:
 
     def withheld(self, key: int, _: int, __: int) -> _Wrong:
         """`call:withheld`: only after an answer."""
-        call, answered = self.open.get(key), self._ended.find(key)
+        call, answered = self.open.get(key), self._find(key)
         missed = self._gaps and answered is None and (call is None or call.loose)
         return None if answered or missed else ("calls", "its call:answered before call:withheld", "none")
 
@@ -173,6 +228,13 @@ class Calls:
         if not call.to_refuse:
             return None
         return "approvals", "a call:refused, because its policy does not allow the call", "it went on"
+
+
+def _key(saved: Any) -> int:
+    key = int.from_bytes(unpack(saved, 8), "big")
+    if not 0 < key < 1 << 63:
+        raise wrong("key of a call")
+    return key
 
 
 _STEPS: Mapping[int, Callable[[Calls, int, int, int], _Wrong]] = {

@@ -8,30 +8,36 @@ Source: evidence-format sections 3 to 9; checks `chains`, `calls` and `gaps`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from affidavit.audit.commit import NamedSegment
-from affidavit.audit.verify.approvals import Approvals
 from affidavit.audit.verify.calls import Calls
 from affidavit.audit.verify.chain import Chain, Hole
+from affidavit.audit.verify.ended import REMEMBERED, Ended
 from affidavit.audit.verify.facts import ABSENT, WHOLE, SegmentFacts
+from affidavit.audit.verify.hearing import Hearing
+from affidavit.audit.verify.lateness import (
+    AHEAD,
+    LOST_AFTER,
+    WAITING,
+    judge_holes,
+    judge_overdue,
+    judge_silence,
+    list_calls,
+    not_refused,
+)
 from affidavit.audit.verify.registrations import Registered, Registrations
-from affidavit.audit.verify.report import Findings
-from affidavit.audit.verify.survey import Survey
-from affidavit.audit.verify.telling import POLICY, POLICY_NAMED, TOOL, TOOL_NAMED
+from affidavit.audit.verify.report import Findings, RawFinding
+from affidavit.audit.verify.shapes import each, members, text
 from affidavit.clock import MINUTE, Micros, format_time
 from affidavit.evidence.names import parse_segment_name
 
-AHEAD: Micros = MINUTE  # a record's time may be so much later than its commit's (section 4)
 GAP_AFTER: Micros = 10 * MINUTE
-LOST_AFTER: Micros = 30 * MINUTE
-SILENT_AFTER: Micros = 40 * MINUTE
-WAITING: Micros = 10 * MINUTE
+LOOKED_AT: Micros = 60 * MINUTE  # after its last record, where only what is new is verified
 
 _NEVER: Micros = 1 << 62  # later than any time
-Examine = Callable[[NamedSegment, Registered | None], SegmentFacts]
-_LOADED = {POLICY_NAMED: POLICY, TOOL_NAMED: TOOL}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,26 +54,86 @@ class Chains:
     """Every writer's chain but the log's own.
 
     Attributes:
-        examine: Examines a segment here and now, for what has to be heard before its place in the log.
+        hearing: Hears the records of each.
+        newly_lost: Writers that were stated lost in what was read.
     """
 
     findings: Findings
     registrations: Registrations
-    approvals: Approvals
-    survey: Survey
-    examine: Examine
+    hearing: Hearing
     all: dict[str, Chain] = field(default_factory=dict)
     living: dict[str, Chain] = field(default_factory=dict)
+    ended: Ended = field(default_factory=Ended)
+    newly_lost: list[str] = field(default_factory=list)
     _late: Counter[tuple[str, int, int]] = field(default_factory=Counter)
+
+    def save(self, now: Micros) -> dict[str, Any]:
+        """Return every chain as JSON, after a commit; of those that have ended a while ago only that they did."""
+        ended = self.ended.copy()
+        chains = []
+        for writer, chain in sorted(self.all.items()):
+            if chain.is_over and chain.last_time < now - LOOKED_AT:
+                ended.add(writer, chain.next_seq)
+            elif not self._is_past(chain, now):
+                chains.append(chain.save())
+        return {"chains": chains, "ended": ended.save(now), "living": sorted(self.living)}
+
+    def restore(self, saved: Any) -> None:
+        """Go on from what `save` gave; raises `Malformed`."""
+        chains, ended, living = members(saved, "chains", "ended", "living")
+        self.ended = Ended.restore(ended)
+        self.all = {chain.writer: chain for chain in each(chains, Chain.restore)}
+        for writer, chain in self.all.items():
+            if chain.closed is None:
+                self.registrations.learn(writer, chain.registered)
+        self.living = {writer: self.all[writer] for writer in each(living, text) if writer in self.all}
+
+    def last_words(self, now: Micros) -> Iterator[RawFinding]:
+        """Yield what is wrong with the chains that `save` leaves out, and would be said of them at every end."""
+        for chain in self.all.values():
+            if self._is_past(chain, now):
+                yield from not_refused(chain)
+
+    @staticmethod
+    def _is_past(chain: Chain, now: Micros) -> bool:
+        return chain.lost and not chain.holes and chain.last_time < now - REMEMBERED
+
+    def looked_at(self, now: Micros) -> Iterator[Chain]:
+        """Yield the chains of which something may still come: those that go on, and others for a while."""
+        for chain in self.all.values():
+            if chain.admitted and (chain.lives or chain.holes or chain.last_time >= now - LOOKED_AT):
+                yield chain
+
+    def may_be_filled(self, now: Micros) -> bool:
+        """Tell whether a chain was followed beyond a young hole: what fills it belongs before what was heard."""
+        return any(
+            hole.first < chain.followed and now - hole.stated <= WAITING
+            for chain in self.all.values()
+            for hole in chain.holes
+        )
+
+    @property
+    def meets_holes(self) -> bool:
+        """Whether the next segment of a chain may be one beyond a hole."""
+        return any(chain.announced for chain in self.all.values())
 
     def of(self, writer: str) -> Chain:
         """Return a writer's chain."""
         chain = self.all.get(writer)
         if chain is None:
-            registered = self.registrations.of(writer)
-            prev = registered.sha256 if registered else None
-            chain = self.all[writer] = Chain(writer, registered, Calls(writer), prev=prev)
+            chain = self.all[writer] = self._begin(writer)
         return chain
+
+    def _begin(self, writer: str) -> Chain:
+        ended = self.ended.find(writer)
+        if ended is not None:
+            return Chain.over(writer, ended)
+        registered = self.registrations.of(writer)
+        if self.ended.is_forgotten(writer):
+            expected = f"a writer that was opened since {self.ended.oldest}, or is known"
+            object_ = registered.object if registered else None
+            self.findings.fail("chains", object_, f"{writer}/0", expected, "another one")
+        return Chain(writer, registered, Calls(writer), prev=registered.sha256 if registered else None)
 
     # Statements, in the order of the log.
 
@@ -113,6 +179,7 @@ class Chains:
             found = f"its last record is of {format_time(chain.last_time)}"
             self.findings.fail("chains", at.object, at.record, f"30 minutes without a record of {writer}", found)
         chain.lost = True
+        self.newly_lost.append(writer)
         self.living.pop(writer, None)
 
     # Segments, in the order of the log.
@@ -131,11 +198,14 @@ class Chains:
             found = format_time(facts.last_time)
             expected = f"no record over a minute after its commit, {format_time(at.time)}"
             self.findings.fail("chains", object_, record, expected, found)
-        self._count(chain, facts, named.count)
+        self._count(chain, facts, first, named.count)
         if first >= chain.next_seq:
             self._advance(chain, named, facts, first, at)
+        elif chain.fill(first, last):
+            self.hearing.follow_late(chain, facts, first, last)
         else:
-            self._step_back(chain, first, last, object_, record)
+            expected = f"places from {chain.next_seq} on, or in a stated hole"
+            self.findings.fail("chains", object_, record, expected, f"{first} to {last}")
 
     def _check_late(self, chain: Chain, first: int, last: int, object_: str, record: str) -> None:
         key = (chain.writer, first, last)
@@ -147,9 +217,9 @@ class Chains:
             expected, found = ("its own log:late", "none") if not stated else ("a log:late only where it is", "one")
             self.findings.fail("chains", object_, record, expected, found)
 
-    def _count(self, chain: Chain, facts: SegmentFacts, records: int) -> None:
+    def _count(self, chain: Chain, facts: SegmentFacts, first: int, records: int) -> None:
         self.findings.count("chains", records)
-        if facts.state != ABSENT:
+        if facts.state != ABSENT and first >= chain.since:
             chain.segments += 1
         for retention_class in facts.bodies:
             chain.bodies[retention_class] = chain.bodies.get(retention_class, 0) + 1
@@ -160,11 +230,11 @@ class Chains:
             self._meet_hole(chain, facts, first, object_, record)
         chain.next_seq = first + named.count
         if facts.state == WHOLE:
-            self._judge_overdue(chain, facts.first_time, facts.last_time)
+            judge_overdue(self.findings, chain, facts.first_time, facts.last_time)
             chain.last, chain.last_time = facts.last, max(chain.last_time, facts.last_time)
         else:  # nobody knows its times, so they are taken for the latest that they can be
             chain.overdue, chain.last, chain.last_time = None, None, max(chain.last_time, at.time)
-        self._follow(chain, named, facts, first, object_)
+        self.hearing.follow(chain, named, facts, first, object_)
         if chain.lives:
             self.living[chain.writer] = chain
         else:
@@ -184,66 +254,6 @@ class Chains:
             found = f"the record after it is of {format_time(facts.first_time)}"
             expected = "a log:gap only for a hole that is older than 10 minutes"
             self.findings.fail("gaps", announced.object, announced.record, expected, found)
-
-    def _step_back(self, chain: Chain, first: int, last: int, object_: str, record: str) -> None:
-        if not chain.fill(first, last):
-            expected = f"places from {chain.next_seq} on, or in a stated hole"
-            self.findings.fail("chains", object_, record, expected, f"{first} to {last}")
-
-    # Records, in the order of their chain.
-
-    def _follow(self, chain: Chain, named: NamedSegment, facts: SegmentFacts, first: int, object_: str) -> None:
-        if first > chain.followed:
-            for late_first, late in self.survey.late_between(chain.writer, chain.followed, first - 1):
-                if late_first > chain.followed:
-                    chain.miss(late_first)
-                late_facts = self.examine(late, chain.registered)
-                self._hear(chain, late_facts, late_first, late.count, f"evidence/{late.name}")
-            if first > chain.followed:
-                chain.miss(first)
-        self._hear(chain, facts, first, named.count, object_)
-
-    def _hear(self, chain: Chain, facts: SegmentFacts, first: int, count: int, object_: str) -> None:
-        if facts.state != WHOLE:
-            chain.miss(first + count)
-            return
-        fail = self.findings.fail
-        record = f"{chain.writer}/{first}"
-        if chain.closed is not None:
-            fail("chains", object_, record, f"nothing after writer:closed at {chain.closed}", "another segment")
-        if chain.prev is not None and facts.prev is not None and facts.prev != chain.prev:
-            fail("chains", object_, record, f"the `prev` {chain.prev}", facts.prev or "none")
-        if facts.first_time < chain.heard_time:
-            found = format_time(facts.first_time)
-            fail("chains", object_, record, f"a time not before {format_time(chain.heard_time)}", found)
-        chain.heard_time = max(chain.heard_time, facts.last_time)
-        if facts.blind:
-            chain.miss(first)
-        self._hear_details(chain, facts, object_)
-        self.findings.fail_all(chain.calls.feed(facts.calls, first, object_))
-        chain.followed, chain.prev = first + count, facts.last
-        if facts.closed:
-            self._close(chain, object_)
-
-    def _hear_details(self, chain: Chain, facts: SegmentFacts, object_: str) -> None:
-        for what, record, *more in facts.details:
-            if what in (POLICY, TOOL):
-                chain.digests.add((what, more[0]))
-            elif what in _LOADED:
-                if (_LOADED[what], more[0]) not in chain.digests and not chain.missing:
-                    self.findings.fail(
-                        "chains", object_, record, f"a {_LOADED[what]} that was recorded before", more[0]
-                    )
-            else:
-                self.approvals.hear(what, record, *more)
-
-    def _close(self, chain: Chain, object_: str) -> None:
-        chain.closed = chain.followed - 1
-        for seq, _ in chain.calls.close():
-            record = f"{chain.writer}/{seq}"
-            self.findings.fail("calls", object_, record, "an end of this call before writer:closed", "none")
-        chain.release()
-        self.registrations.forget(chain.writer)
 
     # After each commit, and at the end.
 
@@ -278,60 +288,13 @@ class Chains:
             Whether a stated hole is still waiting.
         """
         for chain in self.living.values():
-            self._judge_silence(chain, as_of, heard.get(chain.writer))
+            judge_silence(self.findings, chain, as_of, heard.get(chain.writer))
         for chain in self.all.values():
-            self._judge_overdue(chain, *heard.get(chain.writer, (_NEVER, _NEVER)))
-        waiting = [self._judge_holes(chain, as_of) for chain in self.all.values()]
+            judge_overdue(self.findings, chain, *heard.get(chain.writer, (_NEVER, _NEVER)))
+        waiting = [judge_holes(self.findings, chain, as_of) for chain in self.all.values()]
         return any(waiting)
 
     def list_calls(self) -> None:
         """List the calls that have not ended."""
         for chain in self.all.values():
-            self._list_calls(chain)
-
-    def _judge_silence(self, chain: Chain, as_of: Micros, heard: tuple[Micros, Micros] | None) -> None:
-        last = max(chain.last_time, heard[1] if heard else 0)
-        if as_of - last > SILENT_AFTER:
-            record, found = f"{chain.writer}/{chain.next_seq - 1}", f"silent since {format_time(last)}"
-            self.findings.fail("chains", None, record, "closed, or stated lost", found)
-
-    def _judge_overdue(self, chain: Chain, first: Micros, last: Micros) -> None:
-        """Judge whether a commit had to state a writer lost, by the times of the next records of it.
-
-        It need not have done so if one of them was made in the 30 minutes before it: that one may have been known, and
-        waiting.
-        """
-        if chain.overdue is None or last <= chain.overdue[1] - LOST_AFTER:
-            return
-        if first > chain.overdue[1] + AHEAD:
-            object_, at = chain.overdue
-            expected = f"a log:writer_lost for {chain.writer}, silent since {format_time(chain.last_time)}"
-            self.findings.fail("chains", object_, None, expected, f"none at {format_time(at)}")
-        chain.overdue = None
-
-    def _judge_holes(self, chain: Chain, as_of: Micros) -> bool:
-        waits = False
-        for hole in chain.holes:
-            what = f"{chain.writer} {hole.first} to {hole.last}"
-            if as_of - hole.stated <= WAITING:
-                waits = True
-                self.findings.note("gaps", f"{what} waits to be filled")
-            else:
-                record = f"{chain.writer}/{hole.first}"
-                self.findings.fail("gaps", hole.object, record, f"the records {hole.first} to {hole.last}", "a hole")
-        return waits
-
-    def _list_calls(self, chain: Chain) -> None:
-        self.findings.count("calls", chain.calls.begun)
-        open_ = sorted(chain.calls.open.values(), key=lambda call: call.seq)
-        if not open_:
-            return
-        state = "interrupted" if chain.lost else "open"
-        shown = ", ".join(f"{chain.writer}/{call.seq}" for call in open_[:3])
-        self.findings.note("calls", f"{len(open_)} {state}: {shown}{', …' if len(open_) > 3 else ''}")  # noqa: PLR2004
-        for call in open_ if chain.lost else ():
-            if call.to_refuse and not call.loose:
-                record = f"{chain.writer}/{call.seq}"
-                self.findings.fail(
-                    "approvals", None, record, "a call:refused, because its policy does not allow it", "none"
-                )
+            list_calls(self.findings, chain)

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from affidavit.audit.verify.buckets import Bucket
-from affidavit.audit.verify.commits import StoredCommit, Unsigned
+from affidavit.audit.verify.commits import CommitReader, StoredCommit, Unsigned
 from affidavit.audit.verify.notes import LogKeys
+from affidavit.audit.verify.readable import Readable
 from affidavit.audit.verify.report import Findings, Head
-from affidavit.audit.verify.tasks import KeptCheckpoint
+from affidavit.audit.verify.tasks import KeptCheckpoint, kept_checkpoint
 from affidavit.audit.verify.tree import Tree
 from affidavit.clock import MINUTE, Micros, format_time
 from affidavit.errors import Malformed, Unavailable, VerificationFailed
@@ -31,13 +31,30 @@ class Known:
     raw: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """Where an earlier verification ended.
+
+    Attributes:
+        stored: The last commit of it.
+        root: Of the tree there.
+        kept: How many kept checkpoints were met until there.
+    """
+
+    stored: StoredCommit
+    root: bytes
+    kept: int
+
+
 @dataclass(slots=True)
 class Checkpoints:
     """Collects what is signed, and holds it against each commit's size and root.
 
     Attributes:
         head: The served checkpoint, None where none is or it is not valid.
-        kept: How many kept ones were met.
+        kept: How many kept ones were met, by earlier verifications too.
+        met: How many by this one.
+        signed: The last commit that was signed for the root that follows from the records.
     """
 
     findings: Findings
@@ -45,6 +62,8 @@ class Checkpoints:
     tree: Tree
     head: Checkpoint | None = None
     kept: int = 0
+    met: int = 0
+    signed: StoredCommit | None = None
     _known: dict[int, list[tuple[str, Checkpoint]]] = field(default_factory=dict)
     _unsigned: Unsigned = field(init=False)
     _beyond_head: StoredCommit | None = None
@@ -56,7 +75,7 @@ class Checkpoints:
     def __post_init__(self) -> None:
         self._unsigned = Unsigned(self.findings)
 
-    def read_head(self, log: Bucket | None) -> None:
+    def read_head(self, log: Readable | None) -> None:
         """Read the head, before anything else, so that nothing that is written meanwhile makes it look too new."""
         if log is None:
             self.findings.unread("checkpoint", f"log/{HEAD}", "no log bucket was given")
@@ -88,6 +107,43 @@ class Checkpoints:
                 self.findings.fail("checkpoint", one.object, None, "a checkpoint signed by the log", str(error))
             else:
                 self._known.setdefault(checkpoint.size, []).append((one.object, checkpoint))
+
+    def resume(self, evidence: Readable, point: Resumed) -> None:
+        """Go on from an earlier verification: the log still has what was signed for it then, and the head follows.
+
+        Call it before the first `meet`, after `read_head`.
+        """
+        self.kept = point.kept
+        size, root = point.stored.commit.size, point.root
+        object_ = f"evidence/{checkpoint_name(size)}"
+        self.findings.count("checkpoint")
+        state, why, signed_size, signed_root = kept_checkpoint(evidence, self.keys, size)
+        if state == "unread":
+            self.findings.unread("checkpoint", object_, why)
+        elif (state, signed_size, signed_root) != ("ok", size, root):
+            found = {"ok": f"one of size {signed_size} and root {signed_root.hex()}"}.get(state, why or state)
+            self.findings.fail("checkpoint", object_, None, f"what was verified before, the root {root.hex()}", found)
+        head = self.head
+        if head is None or head.size < size:
+            self._meet_behind(evidence, point)
+        elif head.size == size:
+            self._head_met = True
+            self._compare(f"log/{HEAD}", head, root, size)
+
+    def _meet_behind(self, evidence: Readable, point: Resumed) -> None:
+        """Hold a head that is behind the point against what is kept for its size, or note that there is none."""
+        size = self.head.size if self.head else 0
+        self._beyond_head = CommitReader(evidence, Findings(), next=size).read() or point.stored
+        if self.head is None:
+            return
+        self._head_met = True
+        state, why, _, root = kept_checkpoint(evidence, self.keys, size)
+        if state == "unread":
+            self.findings.unread("checkpoint", f"evidence/{checkpoint_name(size)}", why)
+        elif (state, root) != ("ok", self.head.root):
+            expected = f"the text of evidence/{checkpoint_name(size)}"
+            found = "another" if state == "ok" else f"that one is {state}"
+            self.findings.fail("checkpoint", f"log/{HEAD}", None, expected, found)
 
     def meet(self, stored: StoredCommit, kept: KeptCheckpoint) -> None:
         """Hold what is signed for one commit's size against the tree, which has that size now."""
@@ -146,6 +202,7 @@ class Checkpoints:
             self._unsigned.add(stored)
             return
         self.kept += 1
+        self.met += 1
         self.findings.count("checkpoint")
         self._unsigned.signed()
         if state == "unread":
@@ -157,7 +214,12 @@ class Checkpoints:
         elif root is not None and signed_root != root:
             self.findings.fail("tree", object_, None, f"the root {root.hex()}", signed_root.hex())
             self._deviates = self._deviates or (object_, signed_root.hex())
-        elif root is not None and self._deviates is not None:
+        elif root is not None:
+            self._agree(stored, object_)
+
+    def _agree(self, stored: StoredCommit, object_: str) -> None:
+        self.signed = stored
+        if self._deviates is not None:
             # This root follows from the records, and so does every one before it; the other does not.
             expected = f"a root that {object_} is consistent with"
             self.findings.fail("checkpoint", self._deviates[0], None, expected, self._deviates[1])

@@ -6,12 +6,14 @@ Source: evidence-format sections 7 and 9, check `commits`.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from affidavit.audit.commit import LOG_WRITER, ZERO_HASH, Commit, parse_commit
-from affidavit.audit.verify.buckets import Bucket
 from affidavit.audit.verify.chains import Chains
+from affidavit.audit.verify.readable import Readable
 from affidavit.audit.verify.records import Record
 from affidavit.audit.verify.report import Findings
+from affidavit.audit.verify.shapes import moment, number, row, sha
 from affidavit.audit.verify.statements import COMMITTED, Statements
 from affidavit.audit.verify.telling import shown
 from affidavit.clock import Micros, format_time
@@ -32,6 +34,27 @@ class StoredCommit:
         """Its name in findings."""
         return f"evidence/{self.commit.name}"
 
+    def save(self) -> list[Any]:
+        """Return as JSON what the next one is held against."""
+        return [self.commit.start, self.commit.size, self.commit.time, self.sha256]
+
+    @classmethod
+    def restore(cls, saved: Any) -> StoredCommit:
+        """Return what `save` gave, as a commit that says nothing; raises `Malformed`."""
+        start, size, time, sha256 = row(saved, 4)
+        return cls(
+            Commit(
+                previous=ZERO_HASH,
+                start=number(start),
+                size=number(size),
+                time=moment(time),
+                statements=(),
+                segments=(),
+                writers={},
+            ),
+            sha(sha256),
+        )
+
 
 @dataclass(slots=True)
 class CommitReader:
@@ -42,7 +65,7 @@ class CommitReader:
         broken: One is missing or could not be read, so whatever comes after it is not followed.
     """
 
-    evidence: Bucket
+    evidence: Readable
     findings: Findings
     next: int = 0
     broken: bool = False
@@ -80,19 +103,39 @@ def read_commit(data: bytes, start: int) -> Commit:
     return commit
 
 
+def check_unchanged(evidence: Readable, stored: StoredCommit, findings: Findings) -> None:
+    """Check that a commit that was verified before is there, and is the same."""
+    object_ = f"evidence/{commit_name(stored.commit.start)}"
+    try:
+        data = evidence.read(commit_name(stored.commit.start))
+    except Unavailable as error:
+        findings.unread("commits", object_, str(error))
+        return
+    except Malformed as error:
+        findings.fail("commits", object_, None, "a commit that was verified before", str(error))
+        return
+    found = "absent" if data is None else sha256_hex(data)
+    if found != stored.sha256:
+        findings.fail("commits", object_, None, f"what was verified before, the hash {stored.sha256}", found)
+
+
 @dataclass(slots=True)
 class CommitChecks:
-    """Holds each commit against the one before and against what the chains say."""
+    """Holds each commit against the one before and against what the chains say.
+
+    Attributes:
+        before: The one that was checked last.
+    """
 
     findings: Findings
     chains: Chains
     statements: Statements
-    _before: StoredCommit | None = None
+    before: StoredCommit | None = None
     _heard: list[Record | None] = field(default_factory=list)
 
     def begin(self, stored: StoredCommit) -> None:
         """Check what does not depend on what the commit holds, then hear its statements."""
-        commit, object_, before = stored.commit, stored.object, self._before
+        commit, object_, before = stored.commit, stored.object, self.before
         self.findings.count("commits")
         previous = before.sha256 if before else ZERO_HASH
         if commit.previous != previous:
@@ -110,10 +153,10 @@ class CommitChecks:
         """Check what the commit says of the chains, now that its segments have their places."""
         self.statements.end_commit()
         self._check_writers(stored)
-        self._before = stored
+        self.before = stored
 
     def _check_committed(self, stored: StoredCommit, first_seq: int) -> None:
-        before = self._before
+        before = self.before
         kinds = [record["kind"] if record else None for record in self._heard]
         places = [at for at, kind in enumerate(kinds) if kind == COMMITTED]
         if places != ([] if before is None else [0]):

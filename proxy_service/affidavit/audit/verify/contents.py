@@ -12,9 +12,9 @@ from typing import Any
 import orjson
 
 from affidavit.audit.verify.bodies import Mention, check_bodies, first_mentions
-from affidavit.audit.verify.buckets import BodyBuckets
 from affidavit.audit.verify.facts import AbsentBodies
 from affidavit.audit.verify.masks import RECORDED, find_tokens, is_checkable, read_entries
+from affidavit.audit.verify.readable import ReadableBodies
 from affidavit.audit.verify.salvage import first_wrong
 from affidavit.audit.verify.telling import Telling, body_of, shown
 from affidavit.clock import Micros
@@ -34,7 +34,7 @@ class Contents:
         present: Classes whose bodies object is there.
     """
 
-    buckets: BodyBuckets
+    buckets: ReadableBodies
     segment: Segment
     telling: Telling
     times: list[Micros]

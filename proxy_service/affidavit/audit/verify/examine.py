@@ -13,10 +13,11 @@ from functools import lru_cache
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from affidavit.audit.verify.buckets import Bucket, Buckets
+from affidavit.audit.verify.buckets import Buckets
 from affidavit.audit.verify.contents import Contents
 from affidavit.audit.verify.facts import ABSENT, ALTERED, MALFORMED, UNREADABLE, WHOLE, CallKeys, SegmentFacts
 from affidavit.audit.verify.kinds import OPENED, is_known, may_say
+from affidavit.audit.verify.readable import Readable
 from affidavit.audit.verify.records import Record, RecordReader
 from affidavit.audit.verify.telling import Place, Telling, shown
 from affidavit.clock import Micros
@@ -102,7 +103,7 @@ class Examiner:
         )
 
 
-def read_or_say(bucket: Bucket, name: str, check: str) -> bytes | SegmentFacts:
+def read_or_say(bucket: Readable, name: str, check: str) -> bytes | SegmentFacts:
     """Return an object's bytes, or the facts of one that is not there to be examined."""
     try:
         stored = bucket.read(name)

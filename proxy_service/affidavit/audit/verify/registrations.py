@@ -6,9 +6,11 @@ Source: evidence-format section 3.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from affidavit.audit.verify.buckets import Bucket
+from affidavit.audit.verify.readable import Readable
 from affidavit.audit.verify.report import Findings
+from affidavit.audit.verify.shapes import number, pack, row, sha, text, unpack
 from affidavit.clock import Micros
 from affidavit.errors import Malformed, Unavailable
 from affidavit.evidence.names import registration_name
@@ -27,6 +29,24 @@ class Registered:
     attestation: str | None
     opened: Micros
 
+    def save(self) -> list[Any]:
+        """Return as JSON what is still needed once the writer was admitted."""
+        return [self.role, pack(self.key), self.sha256, self.opened]
+
+    @classmethod
+    def restore(cls, writer: str, saved: Any) -> Registered:
+        """Return what `save` gave; raises `Malformed`."""
+        role, key, sha256, opened = row(saved, 4)
+        return cls(
+            writer=writer,
+            object=f"evidence/{registration_name(writer)}",
+            role=text(role),
+            key=unpack(key),
+            sha256=sha(sha256),
+            attestation=None,
+            opened=number(opened),
+        )
+
 
 class Registrations:
     """Reads registrations, each once while its chain goes on.
@@ -37,7 +57,7 @@ class Registrations:
         findings: Where one that is missing or wrong is said.
     """
 
-    def __init__(self, evidence: Bucket, origin: str, findings: Findings) -> None:
+    def __init__(self, evidence: Readable, origin: str, findings: Findings) -> None:
         self._evidence = evidence
         self._origin = origin
         self._findings = findings
@@ -48,6 +68,10 @@ class Registrations:
         if writer not in self._known:
             self._known[writer] = self._read(writer)
         return self._known[writer]
+
+    def learn(self, writer: str, registered: Registered | None) -> None:
+        """Take over what was read of a writer before; None where no valid registration was there."""
+        self._known[writer] = registered
 
     def forget(self, writer: str) -> None:
         """Let go of a chain that has ended."""
@@ -70,7 +94,7 @@ class Registrations:
         return None if found is None else _brief(found, object_)
 
 
-def read_registration(evidence: Bucket, writer: str) -> Registration | None:
+def read_registration(evidence: Readable, writer: str) -> Registration | None:
     """Return a writer's registration, None where there is none; raises `Malformed`, `Unavailable`."""
     name = registration_name(writer)
     data = evidence.read(name)

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from affidavit.audit.verify.shapes import each, maybe_text, number, row, text, wrong
+
 CHECKS = (
     "checkpoint",
     "tree",
@@ -26,10 +28,12 @@ CHECKS = (
     "uncommitted",
     "strays",
 )
+MOST_SAVED = 100  # failures of one check that a later verification lists again
 MOST = 1_000  # findings, and as many notes, that one check lists
 
 Status = Literal["ok", "FAIL", "unchecked", "note"]
-RawFinding = tuple[str, str, str | None, str, str]  # check, object, record, expected, found
+Place = tuple[str, str | None, str | None]  # check, object, record
+RawFinding = tuple[str, str | None, str | None, str, str]  # check, object, record, expected, found
 
 HOLDS, PROVED_FALSE, WRONG_USAGE, UNREADABLE = 0, 1, 2, 3  # exit statuses
 
@@ -115,6 +119,48 @@ class Findings:
 
     def __init__(self) -> None:
         self.results: Mapping[str, CheckResult] = {id_: CheckResult(id_) for id_ in CHECKS}
+
+    def failures(self) -> dict[str, int]:
+        """Return how many failures each check lists by now."""
+        return {id_: len(result.failures) for id_, result in self.results.items()}
+
+    @property
+    def unread_things(self) -> int:
+        """How many things could not be read."""
+        return sum(len(result.unread) for result in self.results.values())
+
+    def since(self, after: Mapping[str, int]) -> list[RawFinding]:
+        """Return the failures that are listed since `failures` gave `after`."""
+        return [
+            (id_, one.object, one.record, one.expected, one.found)
+            for id_, result in self.results.items()
+            for one in result.failures[after[id_] :]
+        ]
+
+    def say_once(self, after: Mapping[str, int], known: frozenset[Place]) -> None:
+        """Take back, of the failures since `after`, those whose place is known."""
+        for id_, result in self.results.items():
+            news = result.failures[after[id_] :]
+            result.failures[after[id_] :] = [one for one in news if (id_, one.object, one.record) not in known]
+
+    def save(self, after: Mapping[str, int]) -> list[Any]:
+        """Return the failures as JSON, but for those that were listed when `failures` gave `after`."""
+        saved: list[Any] = []
+        for id_, result in self.results.items():
+            lasting = result.failures[after[id_] :]
+            if lasting or result.unlisted:
+                rows = [[one.object, one.record, one.expected, one.found] for one in lasting[:MOST_SAVED]]
+                saved.append([id_, result.unlisted + len(lasting) - len(rows), rows])
+        return saved
+
+    def restore(self, saved: Any) -> None:
+        """Say again what `save` gave; raises `Malformed`."""
+        for id_, unlisted, rows in each(saved, lambda one: row(one, 3)):
+            if id_ not in self.results:
+                raise wrong("check")
+            self.results[id_].unlisted += number(unlisted)
+            for object_, record, expected, found in each(rows, lambda one: row(one, 4)):
+                self.fail(id_, maybe_text(object_), maybe_text(record), text(expected), text(found))
 
     def count(self, check: str, things: int = 1) -> None:
         """Say that so many more things were checked."""

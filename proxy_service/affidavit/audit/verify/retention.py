@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from affidavit.audit.verify.shapes import each, moment, row, wrong
 from affidavit.clock import DAY, Micros
 
 MOST_DAYS = 366 * 1_000
@@ -31,6 +32,20 @@ class Retention:
     """
 
     stated: list[tuple[Micros, Mapping[str, int]]] = field(default_factory=list)
+
+    def save(self) -> list[Any]:
+        """Return it as JSON."""
+        return [[at, dict(classes)] for at, classes in self.stated]
+
+    @classmethod
+    def restore(cls, saved: Any) -> Retention:
+        """Go on from what `save` gave; raises `Malformed`."""
+        stated: list[tuple[Micros, Mapping[str, int]]] = []
+        for at, classes in each(saved, lambda one: row(one, 2)):
+            if (known := read_classes(classes)) is None:
+                raise wrong("list of classes")
+            stated.append((moment(at), known))
+        return cls(stated)
 
     def state(self, at: Micros, classes: Mapping[str, int]) -> None:
         """Take note of the next statement."""

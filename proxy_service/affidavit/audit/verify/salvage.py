@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterator
 
 from affidavit.audit.verify.bodies import Mention, check_bodies
-from affidavit.audit.verify.buckets import Bucket
+from affidavit.audit.verify.readable import Readable
 from affidavit.errors import Malformed, Unavailable
 from affidavit.tlog.merkle import HASH_SIZE, leaf_hash
 
@@ -42,7 +42,7 @@ def first_wrong(stored: bytes | None, expected: list[Mention]) -> Mention:
     return next((mention for mention, _ in wrong if mention is not None), expected[0])
 
 
-def first_altered(evidence: Bucket, name: str, leaves: bytes) -> int | None:
+def first_altered(evidence: Readable, name: str, leaves: bytes) -> int | None:
     """Return the offset of the first record of a damaged segment that has not its leaf hash; None: all have."""
     lines = inflate(_read(evidence, name)).split(b"\n")[1:]
     for offset, leaf in enumerate(_each(leaves)):
@@ -51,7 +51,7 @@ def first_altered(evidence: Bucket, name: str, leaves: bytes) -> int | None:
     return None
 
 
-def first_altered_entry(log: Bucket, path: str, leaves: bytes) -> int | None:
+def first_altered_entry(log: Readable, path: str, leaves: bytes) -> int | None:
     """Return the place of the first entry of a bundle that has not its leaf hash; None: all have."""
     data = _read(log, path)
     at = 0
@@ -63,7 +63,7 @@ def first_altered_entry(log: Bucket, path: str, leaves: bytes) -> int | None:
     return None
 
 
-def _read(bucket: Bucket, name: str) -> bytes:
+def _read(bucket: Readable, name: str) -> bytes:
     try:
         return bucket.read(name) or b""
     except (Malformed, Unavailable):

@@ -12,12 +12,14 @@ from typing import Any
 
 from affidavit.audit.commit import LOG_WRITER, ZERO_HASH, Commit
 from affidavit.audit.verify.attestations import Attestations
-from affidavit.audit.verify.chains import AHEAD, At, Chains
+from affidavit.audit.verify.chains import At, Chains
 from affidavit.audit.verify.kinds import ISSUER_KEYS, LOG, is_known, may_say
+from affidavit.audit.verify.lateness import AHEAD
 from affidavit.audit.verify.records import Record, RecordReader
 from affidavit.audit.verify.registrations import Registered
 from affidavit.audit.verify.report import Findings
 from affidavit.audit.verify.retention import read_classes
+from affidavit.audit.verify.shapes import flag, moment, number, row, sha
 from affidavit.audit.verify.telling import shown
 from affidavit.clock import Micros, format_time
 from affidavit.errors import Malformed
@@ -47,6 +49,15 @@ class Statements:
     _time: Micros = 0
     _reader: RecordReader = field(default_factory=RecordReader)
     _admitted: list[tuple[Registered, Any, At]] = field(default_factory=list)
+
+    def save(self) -> list[Any]:
+        """Return the place of the chain as JSON, after a commit."""
+        return [self.next_seq, self.last, self._time, self.retained]
+
+    def restore(self, saved: Any) -> None:
+        """Go on from what `save` gave; raises `Malformed`."""
+        next_seq, last, time, retained = row(saved, 4)
+        self.next_seq, self.last, self._time, self.retained = number(next_seq), sha(last), moment(time), flag(retained)
 
     def hear(self, text: str, commit: Commit, object_: str) -> Record | None:
         """Take the next statement; return it if it could be read."""

@@ -9,16 +9,17 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from affidavit.audit.verify.buckets import Bucket, Buckets
+from affidavit.audit.verify.buckets import Buckets
 from affidavit.audit.verify.chains import Chains
 from affidavit.audit.verify.checkpoints import HEAD
+from affidavit.audit.verify.readable import Readable
 from affidavit.audit.verify.registrations import read_registration
 from affidavit.audit.verify.report import Findings
 from affidavit.audit.verify.tree import Tree
 from affidavit.audit.verify.walk import CHECKPOINT_NAME, COMMIT_NAME, positions
 from affidavit.errors import Malformed, Unavailable
 from affidavit.evidence.names import WRITER_ID, parse_bodies_name, parse_registration_name
-from affidavit.tlog.tiles import TileName, parse_path
+from affidavit.tlog.tiles import FULL_WIDTH, TileName, entries_path, parse_path, tile_path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +81,17 @@ class Strays:
         if self.buckets.log is not None:
             self._log(self.buckets.log)
 
+    def look_on(self, size: int) -> None:
+        """Go through what nothing explains and some check fails for, from where an earlier verification ended.
+
+        What no check fails for is not listed: noise, and what is orphaned.
+        """
+        self._positions("commit/", COMMIT_NAME, self.followed.commits, self._judge_commits, size)
+        self._positions("checkpoint/", CHECKPOINT_NAME, self.followed.kept, self._judge_checkpoints, size + 1)
+        if self.buckets.log is not None:
+            for folder, start in _edges(size):
+                self._log(self.buckets.log, folder, start)
+
     def writers(self) -> Iterator[str]:
         """Yield the writers that have a segment folder; whatever else lies there is noise."""
         for name, is_folder in self.buckets.evidence.members("segment/"):
@@ -115,16 +127,23 @@ class Strays:
             except Unavailable as error:
                 self.findings.unread("strays", f"evidence/{name}", str(error))
 
-    def _positions(self, folder: str, form: re.Pattern[str], expected: int, judge: Callable[[list[int]], None]) -> None:
+    def _positions(
+        self,
+        folder: str,
+        form: re.Pattern[str],
+        expected: int,
+        judge: Callable[[list[int]], None],
+        begin: int = 0,
+    ) -> None:
         """Count objects that are named by a position; where there are more than were met, look which."""
         count = 0
-        for name in self.buckets.evidence.names(folder):
+        for name in self.buckets.evidence.names(folder, f"{folder}{begin:020d}" if begin else ""):
             if form.fullmatch(name):
                 count += 1
             else:
                 self.noise(f"evidence/{name}", "not a name of the format")
         if count != expected:
-            judge(sorted(positions(self.buckets.evidence, folder, form)))
+            judge(sorted(positions(self.buckets.evidence, folder, form, begin)))
 
     def _judge_commits(self, found: list[int]) -> None:
         known = set(self.followed.starts())
@@ -159,11 +178,11 @@ class Strays:
             for writer in sorted(unexplained):
                 self._orphans(bucket, writer, explained)
 
-    def _count_bodies(self, bucket: Bucket, writer: str) -> int:
+    def _count_bodies(self, bucket: Readable, writer: str) -> int:
         """Count the bodies objects of a writer that no stored segment which waits names."""
         return sum(bucket.object(name) not in self.bodies for name in bucket.names(f"{writer}/"))
 
-    def _orphans(self, bucket: Bucket, writer: str, explained: set[str]) -> None:
+    def _orphans(self, bucket: Readable, writer: str, explained: set[str]) -> None:
         for name in sorted(bucket.names(f"{writer}/")):
             object_ = bucket.object(name)
             if object_ in explained or object_ in self.bodies:
@@ -175,8 +194,8 @@ class Strays:
             else:
                 self.orphan(object_, "no segment names it")
 
-    def _log(self, log: Bucket) -> None:
-        for name in log.names():
+    def _log(self, log: Readable, folder: str = "", start: str = "") -> None:
+        for name in log.names(folder, start):
             if name == HEAD:
                 continue
             try:
@@ -196,3 +215,21 @@ class Strays:
             or tile.min_size <= self.followed.size
             or tile.min_size <= self.followed.landed()
         )
+
+
+def _edges(size: int) -> Iterator[tuple[str, str]]:
+    """Yield, for each kind of tile, the folder that holds the one at the right edge, and where it begins there.
+
+    Tiles beyond that folder, of which none can be derived for a long time, are for a verification from the beginning.
+    """
+    index = size // FULL_WIDTH
+    yield _edge(entries_path(index))
+    level = 0
+    while size >> 8 * level:
+        yield _edge(tile_path(level, size >> 8 * (level + 1)))
+        level += 1
+    yield _edge(tile_path(level, 0))
+
+
+def _edge(path: str) -> tuple[str, str]:
+    return path[: path.rindex("/") + 1], path

@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from affidavit.audit.commit import NamedSegment, parse_commit
-from affidavit.audit.verify.buckets import Bucket
+from affidavit.audit.verify.readable import Readable
 from affidavit.audit.verify.retention import Retention, read_classes
 from affidavit.clock import Micros, parse_time
 from affidavit.errors import Malformed, Unavailable
@@ -27,12 +27,14 @@ class Survey:
 
     Attributes:
         size: Where the last one ends.
+        whole: No commit follows it, as far as can be seen.
         last_time: Of the last one; None if there is none.
         late: Writer to the segments that came late, each with its first `seq`.
         retention: All that was stated about disposal.
     """
 
     size: int = 0
+    whole: bool = True
     last_time: Micros | None = None
     late: dict[str, list[tuple[int, NamedSegment]]] = field(default_factory=dict)
     retention: Retention = field(default_factory=Retention)
@@ -44,20 +46,22 @@ class Survey:
                 yield first_seq, named
 
 
-def survey(evidence: Bucket) -> Survey:
-    """Look at commits from the first one on, until one is missing or makes no sense."""
-    seen = Survey()
+def survey(evidence: Readable, seen: Survey, most: int | None = None) -> None:
+    """Look at commits from where `seen` ends, until one is missing or makes no sense, or `most` records are seen."""
+    end = None if most is None else seen.size + most
     while (commit := _read(evidence, commit_name(seen.size))) is not None:
         size, time, data = commit
         if size <= seen.size:
             break
+        if end is not None and seen.size >= end:
+            seen.whole = False
+            break
         if b'"kind\\":\\"log:late' in data or b'"kind\\":\\"log:retention' in data:
             _look_closely(seen, data)
         seen.size, seen.last_time = size, time
-    return seen
 
 
-def _read(evidence: Bucket, name: str) -> tuple[int, Micros, bytes] | None:
+def _read(evidence: Readable, name: str) -> tuple[int, Micros, bytes] | None:
     try:
         data = evidence.read(name)
         value = orjson.loads(data) if data is not None else None

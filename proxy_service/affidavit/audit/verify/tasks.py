@@ -12,6 +12,7 @@ from affidavit.audit.verify.buckets import Buckets
 from affidavit.audit.verify.bundles import look_at_bundles
 from affidavit.audit.verify.examine import Examiner
 from affidavit.audit.verify.notes import LogKeys, parse_keys
+from affidavit.audit.verify.readable import Readable
 from affidavit.errors import Malformed, Unavailable, VerificationFailed
 from affidavit.evidence.names import checkpoint_name
 
@@ -46,21 +47,23 @@ class Tasks:
         if kind == SEGMENT:
             return tuple(self.examiner.committed(*arguments))
         if kind == CHECKPOINT:
-            return self._kept(*arguments)
+            return kept_checkpoint(self._buckets.evidence, self._keys, *arguments)
         log = self._buckets.log
         return [] if log is None else _bundles_or_why(log, *arguments)
 
-    def _kept(self, size: int) -> KeptCheckpoint:
-        try:
-            raw = self._buckets.evidence.read(checkpoint_name(size))
-            if raw is None:
-                return "absent", "", 0, b""
-            checkpoint = self._keys.open_kept(raw)
-        except Unavailable as error:
-            return "unread", str(error), 0, b""
-        except (Malformed, VerificationFailed) as error:
-            return "wrong", str(error), 0, b""
-        return "ok", "", checkpoint.size, checkpoint.root
+
+def kept_checkpoint(evidence: Readable, keys: LogKeys, size: int) -> KeptCheckpoint:
+    """Return what lies where the checkpoint of a size is kept."""
+    try:
+        raw = evidence.read(checkpoint_name(size))
+        if raw is None:
+            return "absent", "", 0, b""
+        checkpoint = keys.open_kept(raw)
+    except Unavailable as error:
+        return "unread", str(error), 0, b""
+    except (Malformed, VerificationFailed) as error:
+        return "wrong", str(error), 0, b""
+    return "ok", "", checkpoint.size, checkpoint.root
 
 
 def _bundles_or_why(log: Any, index: int, width: int) -> list[Any]:

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
-from affidavit.audit.verify.buckets import Bucket
 from affidavit.audit.verify.bundles import Seen, hash_of_leaves, partials
+from affidavit.audit.verify.readable import Readable
 from affidavit.audit.verify.report import Findings
+from affidavit.audit.verify.shapes import each, pack, unpack_each
 from affidavit.errors import Malformed, Unavailable
 from affidavit.tlog.builder import TreeBuilder
 from affidavit.tlog.merkle import HASH_SIZE
@@ -34,11 +36,19 @@ class Tree:
     """
 
     findings: Findings
-    log: Bucket | None
+    log: Readable | None
     locate: Locate
     ends_at: int | None = None
     _builder: TreeBuilder = field(default_factory=lambda: TreeBuilder(bundles=False))
     _level0: dict[int, bytes] = field(default_factory=dict)
+
+    def save(self) -> list[str]:
+        """Return the right edge as JSON."""
+        return [pack(b"".join(row)) for row in self._builder.rows()]
+
+    def restore(self, saved: Any, size: int) -> None:
+        """Go on from what `save` gave for a tree of `size` leaves; raises `Malformed`."""
+        self._builder = TreeBuilder.of_rows(size, each(saved, lambda row: unpack_each(row, HASH_SIZE)))
 
     @property
     def size(self) -> int:

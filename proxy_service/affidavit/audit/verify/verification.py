@@ -11,27 +11,28 @@ Source: evidence-format section 9.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from affidavit.audit.commit import NamedSegment
 from affidavit.audit.verify.approvals import Approvals
 from affidavit.audit.verify.attestations import Attestations
-from affidavit.audit.verify.buckets import Buckets
 from affidavit.audit.verify.chains import At, Chains
-from affidavit.audit.verify.checkpoints import Checkpoints, Known
+from affidavit.audit.verify.checkpoints import Checkpoints
 from affidavit.audit.verify.commits import CommitChecks, CommitReader, StoredCommit
 from affidavit.audit.verify.facts import ABSENT, ALTERED, UNREADABLE, WHOLE, AbsentBodies, SegmentFacts
-from affidavit.audit.verify.notes import LogKeys
+from affidavit.audit.verify.hearing import Hearing
 from affidavit.audit.verify.pool import Inline, Pool, Processes
 from affidavit.audit.verify.registrations import Registered, Registrations
 from affidavit.audit.verify.report import Findings, Report
+from affidavit.audit.verify.request import Request
 from affidavit.audit.verify.salvage import first_altered, first_altered_entry
 from affidavit.audit.verify.statements import Statements
 from affidavit.audit.verify.strays import Followed, Strays
 from affidavit.audit.verify.survey import Survey, survey
 from affidavit.audit.verify.tasks import BUNDLE, CHECKPOINT, SEGMENT, Task, Tasks
+from affidavit.audit.verify.threads import Threads
 from affidavit.audit.verify.tree import Tree
 from affidavit.audit.verify.waiting import Waiting
 from affidavit.audit.verify.walk import Walk
@@ -40,37 +41,9 @@ from affidavit.errors import Unavailable
 from affidavit.evidence.names import commit_name, parse_segment_name
 from affidavit.tlog.merkle import leaf_hash
 
-SMALL = 10_000  # records; below it, starting processes takes longer than the work
 JOB_RECORDS = 1_000  # about, in one job
 JOBS_AHEAD = 16  # that were asked for and not taken yet
 _WEIGHT = {CHECKPOINT: 50, BUNDLE: 100}  # of a task, as so many records
-
-Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """What to verify.
-
-    Attributes:
-        buckets: The copy.
-        keys: The log's.
-        now: The time, for disposal.
-        as_of: The time at which everything else is judged; `commit` for that of the newest commit.
-        known: Checkpoints that the auditor kept.
-        seed: At least 16 random bytes; they make what is remembered of calls unpredictable.
-        small: Records up to which this process does all of the work.
-        progress: Told from time to time how many records of how many are done.
-    """
-
-    buckets: Buckets
-    keys: LogKeys
-    now: Micros
-    as_of: Micros | Literal["commit"]
-    seed: bytes
-    known: Sequence[Known] = ()
-    small: int = SMALL
-    progress: Progress = field(default=lambda *_: None)
 
 
 def verify(request: Request) -> Report:
@@ -79,11 +52,11 @@ def verify(request: Request) -> Report:
     Raises:
         Unavailable: The work could not be done at all, for want of memory or processes.
     """
-    return _Verification(request).run()
+    return Verification(request).run()
 
 
 @dataclass(slots=True)
-class _Step:
+class Step:
     """A commit whose work was asked for."""
 
     stored: StoredCommit
@@ -92,7 +65,9 @@ class _Step:
 
 
 @dataclass(slots=True)
-class _Verification:
+class Verification:
+    """One verification; `increments` has one of a part of a log."""
+
     request: Request
     findings: Findings = field(default_factory=Findings)
     seen: Survey = field(default_factory=Survey)
@@ -122,51 +97,82 @@ class _Verification:
         self.registrations = Registrations(buckets.evidence, keys.origin, findings)
         self.approvals = Approvals(findings)
         self.attestations = Attestations(findings)
-        self.chains = Chains(findings, self.registrations, self.approvals, self.seen, self._examine_now)
+        hearing = Hearing(findings, self.registrations, self.approvals, self.seen, self._examine_now)
+        self.chains = Chains(findings, self.registrations, hearing)
         self.statements = Statements(findings, self.chains, self.attestations)
         self.commits = CommitChecks(findings, self.chains, self.statements)
         self.reader = CommitReader(buckets.evidence, findings)
 
     def run(self) -> Report:
+        """Verify all of it."""
+        as_of = self.begin()
+        self.read(as_of)
+        return self.finish(as_of)
+
+    def begin(self) -> Micros:
+        """Read what is signed and look ahead; return the time at which everything is judged."""
         request = self.request
         self.checkpoints.read_head(request.buckets.log)
         self.checkpoints.bring(request.known)
-        self.seen = self.chains.survey = survey(request.buckets.evidence)
-        as_of = request.as_of if request.as_of != "commit" else self.seen.last_time or request.now
+        survey(request.buckets.evidence, self.seen)
+        return self.as_of
+
+    @property
+    def as_of(self) -> Micros:
+        """The time at which everything is judged, once it was looked ahead."""
+        request = self.request
+        return request.as_of if request.as_of != "commit" else self.seen.last_time or request.now
+
+    def read(self, as_of: Micros) -> None:
+        """Follow the log."""
         pool = self._pool()
         try:
             self._follow(pool, as_of)
         finally:
             pool.close()
+
+    def finish(self, as_of: Micros) -> Report:
+        """Judge what is left, and report."""
         self._finish(as_of)
+        return self.report(as_of)
+
+    def report(self, as_of: Micros) -> Report:
+        """Return what was found so far."""
         results = tuple(self.findings.results.values())
         return Report(as_of=format_time(as_of), checks=results, head=self.checkpoints.form())
 
     def _pool(self) -> Pool:
         request = self.request
-        if self.seen.size <= request.small:
+        form = request.buckets.form()
+        if form is None:
+            return Threads(self.tasks)
+        if self.seen.size - self.walk.begin <= request.small:
             return Inline(self.tasks)
-        return Processes((request.buckets.form(), [str(key) for key in request.keys.keys], request.seed))
+        return Processes((form, [str(key) for key in request.keys.keys], request.seed))
 
     # Following the log.
 
+    def next(self) -> StoredCommit | None:
+        """Return the next commit to follow."""
+        return self.reader.read()
+
     def _follow(self, pool: Pool, as_of: Micros) -> None:
-        ahead: deque[_Step] = deque()
+        ahead: deque[Step] = deque()
         jobs = 0
         while True:
-            while jobs < JOBS_AHEAD and (stored := self.reader.read()) is not None:
+            while jobs < JOBS_AHEAD and (stored := self.next()) is not None:
                 ahead.append(self._ask(pool, stored))
                 jobs += len(ahead[-1].tickets)
             if not ahead:
                 return
             step = ahead.popleft()
-            self._take(step, _results(pool, step.tickets))
+            self.take(step, _results(pool, step.tickets))
             jobs -= len(step.tickets)
             self.walk.end = step.stored.commit.size
             self.later += step.stored.commit.time > as_of + MINUTE
             self.request.progress(step.stored.commit.size, self.seen.size)
 
-    def _ask(self, pool: Pool, stored: StoredCommit) -> _Step:
+    def _ask(self, pool: Pool, stored: StoredCommit) -> Step:
         """Ask for all the work on a commit that needs no order."""
         commit = stored.commit
         bundles = self.tree.bundle_tasks(commit.start, commit.size)
@@ -179,7 +185,7 @@ class _Verification:
                 room = JOB_RECORDS
             jobs[-1].append(task)
             room -= weight
-        return _Step(stored, [pool.submit(job) for job in jobs], bundles)
+        return Step(stored, [pool.submit(job) for job in jobs], bundles)
 
     def _tasks_of(self, stored: StoredCommit, bundles: list[tuple[int, int]]) -> Iterator[Task]:
         for named in stored.commit.segments:
@@ -188,7 +194,7 @@ class _Verification:
         for index, width in bundles:
             yield BUNDLE, index, width
 
-    def _take(self, step: _Step, results: Iterator[Any]) -> None:
+    def take(self, step: Step, results: Iterator[Any]) -> None:
         """Take a commit, and the answers about it, in the order of the log."""
         stored = step.stored
         self.commits.begin(stored)
@@ -298,7 +304,7 @@ class _Verification:
         buckets, walk = self.request.buckets, self.walk
         followed = Followed(
             commits=self.findings.results["commits"].checked,
-            kept=self.checkpoints.kept,
+            kept=self.checkpoints.met,
             size=walk.end,
             landed=walk.landed,
             starts=walk.starts,
@@ -308,12 +314,17 @@ class _Verification:
             self.findings, buckets, self.chains, self.tasks.examiner, as_of, walk.segments_of, strays.noise
         )
         try:
-            waiting.look(strays.writers())
-            strays.bodies = waiting.bodies
-            strays.look()
+            self.look(waiting, strays, as_of)
         except Unavailable as error:
             self.findings.unread("strays", None, str(error))
         return waiting
+
+    def look(self, waiting: Waiting, strays: Strays, as_of: Micros) -> None:
+        """Look at all of it; raises `Unavailable`."""
+        del as_of  # whatever its age
+        waiting.look(strays.writers())
+        strays.bodies = waiting.bodies
+        strays.look()
 
     def _add_notes(self, as_of: Micros) -> None:
         note, unread = self.findings.note, self.findings.unread

@@ -88,6 +88,16 @@ class Waiting:
     bodies: set[str] = field(default_factory=set)
     _misnamed: dict[str, list[str]] = field(default_factory=dict)
 
+    def look_on(self, chains: Iterable[Chain]) -> None:
+        """Look at what came to some chains since an earlier verification, without what it had looked at."""
+        unexplained: set[str] = set()
+        for chain in chains:
+            before, after = self._names(chain)
+            if before != chain.segments or chain.holes:
+                unexplained.add(chain.writer)
+            self._judge(chain, after)
+        self._explain(frozenset(unexplained | self._misnamed.keys()))
+
     def look(self, writers: Iterable[str]) -> None:
         """Look at the segment folders of writers; those of strangers are noise."""
         unexplained: set[str] = set()
@@ -111,7 +121,7 @@ class Waiting:
     def _names(self, chain: Chain) -> tuple[int, list[str]]:
         """Return how many names begin in the committed part, and the names that begin after it."""
         before, after = 0, []
-        for name in self.buckets.evidence.names(f"segment/{chain.writer}/"):
+        for name in self._stored(chain.writer, chain.since):
             try:
                 first_seq = parse_segment_name(name).first_seq
             except Malformed:
@@ -122,6 +132,10 @@ class Waiting:
             else:
                 after.append(name)
         return before, sorted(after)
+
+    def _stored(self, writer: str, since: int) -> Iterator[str]:
+        folder = f"segment/{writer}/"
+        return self.buckets.evidence.names(folder, f"{folder}{since:012d}" if since else "")
 
     def _examined(self, chain: Chain, names: Iterable[str]) -> Iterator[Extra]:
         """Yield those of the named objects that are segments of a chain under their right names."""
@@ -177,11 +191,11 @@ class Waiting:
 
     def _explain(self, writers: frozenset[str]) -> None:
         """Find out which segments in the committed part of chains are not committed, and what they are."""
-        for writer, committed in self.committed_of(writers).items():
+        for writer, committed in self.committed_of(writers).items() if writers else ():
             chain = self.chains.all[writer]
             known = {named.name for named in committed}
-            names = sorted(self.buckets.evidence.names(f"segment/{writer}/"))
-            passed = [name for name in names if name not in known and _begins_before(name, chain.next_seq)]
+            names = sorted(self._stored(writer, min([chain.since, *(hole.first for hole in chain.holes)])))
+            passed = [name for name in names if name not in known and _is_passed(name, chain)]
             last: Extra | None = None
             for extra in self._examined(chain, passed):
                 if last is not None and extra.first < last.next:
@@ -276,8 +290,11 @@ def _open(name: str, stored: bytes) -> Segment:
     return segment
 
 
-def _begins_before(name: str, seq: int) -> bool:
+def _is_passed(name: str, chain: Chain) -> bool:
+    """Tell whether a segment lies in the committed part of a chain, where no earlier verification looked at it."""
     try:
-        return parse_segment_name(name).first_seq < seq
+        first = parse_segment_name(name).first_seq
     except Malformed:
         return False
+    looked_at = first < chain.since and not any(hole.first <= first <= hole.last for hole in chain.holes)
+    return first < chain.next_seq and not looked_at

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import orjson
 
 from affidavit.audit.commit import Commit, NamedSegment
-from affidavit.audit.verify.buckets import Bucket
 from affidavit.audit.verify.commits import CommitReader
 from affidavit.audit.verify.examine import read_segment
+from affidavit.audit.verify.readable import Readable
 from affidavit.audit.verify.report import Findings
 from affidavit.errors import Malformed, Unavailable
 from affidavit.evidence.names import bodies_name, parse_segment_name
@@ -29,23 +29,26 @@ class Walk:
     """Answers questions about commits that were read before.
 
     Attributes:
-        end: Where the last commit that was followed ends.
+        begin: Where the first commit that was followed begins.
+        end: Where the last one ends.
     """
 
-    evidence: Bucket
+    evidence: Readable
+    begin: int = 0
     end: int = 0
     _landed: int = 0
     _located: int = 0
 
     def commits(self, end: int | None = None) -> Iterator[Commit]:
-        """Yield commits up to a size, or all that are there by now."""
-        reader = CommitReader(self.evidence, Findings())
+        """Yield commits up to a size, or all that are there by now; raises `Unavailable`."""
+        reader = CommitReader(self.evidence, Findings(), next=self.begin)
         while (end is None or reader.next < end) and (stored := reader.read()) is not None:
             yield stored.commit
+        _raise_unread(reader)
 
     def starts(self) -> Iterator[int]:
         """Yield where each commit begins that is there by now, then where the last one ends."""
-        end = 0
+        end = self.begin
         for commit in self.commits():
             yield commit.start
             end = commit.size
@@ -60,6 +63,7 @@ class Walk:
         reader = CommitReader(self.evidence, Findings(), next=max(self.end, self._landed))
         while reader.read() is not None:
             pass
+        _raise_unread(reader)
         self._landed = reader.next
         return reader.next
 
@@ -69,11 +73,11 @@ class Walk:
         Raises:
             Unavailable: A folder cannot be listed.
         """
-        newest = max(positions(self.evidence, "commit/", COMMIT_NAME), default=0)
-        largest = max(positions(self.evidence, "checkpoint/", CHECKPOINT_NAME), default=0)
+        newest = max(self._positions("commit/", COMMIT_NAME), default=0)
+        largest = max(self._positions("checkpoint/", CHECKPOINT_NAME), default=0)
         end = self.landed()  # after the listings, see there
-        starts = (at for at in positions(self.evidence, "commit/", COMMIT_NAME) if end < at <= newest)
-        sizes = (at for at in positions(self.evidence, "checkpoint/", CHECKPOINT_NAME) if end < at <= largest)
+        starts = (at for at in self._positions("commit/", COMMIT_NAME) if end < at <= newest)
+        sizes = (at for at in self._positions("checkpoint/", CHECKPOINT_NAME) if end < at <= largest)
         return (
             end,
             min(starts, default=None) if newest > end else None,
@@ -101,12 +105,16 @@ class Walk:
     def record_at(self, position: int) -> str | None:
         """Return the id of the record at a place in the log; None when too many were asked for."""
         self._located += 1
-        if self._located > _MOST_LOCATED:
+        if self._located > _MOST_LOCATED or position < self.begin:
             return None
-        for commit in self.commits(self.end):
-            if position < commit.size:
-                return _record_in(commit, position - commit.start)
-        return None
+        try:
+            found = next((commit for commit in self.commits(self.end) if position < commit.size), None)
+        except Unavailable:
+            return None
+        return None if found is None else _record_in(found, position - found.start)
+
+    def _positions(self, folder: str, form: re.Pattern[str]) -> Iterator[int]:
+        return positions(self.evidence, folder, form, self.end)
 
     def _bodies(self, name: str) -> Iterator[str]:
         try:
@@ -117,12 +125,18 @@ class Walk:
             yield f"bodies/{retention_class}/{bodies_name(segment.writer, segment.first_seq, sha256)}"
 
 
-def positions(evidence: Bucket, folder: str, form: re.Pattern[str]) -> Iterator[int]:
-    """Yield the positions in the names of a folder, in no order; raises `Unavailable`."""
-    for name in evidence.names(folder):
+def positions(evidence: Readable, folder: str, form: re.Pattern[str], begin: int = 0) -> Iterator[int]:
+    """Yield the positions from `begin` on in the names of a folder, in no order; raises `Unavailable`."""
+    for name in evidence.names(folder, f"{folder}{begin:020d}" if begin else ""):
         match = form.fullmatch(name)
         if match is not None:
             yield int(match[1])
+
+
+def _raise_unread(reader: CommitReader) -> None:
+    """Tell the end of the log from a commit that could not be read."""
+    for unread in reader.findings.results["commits"].unread:
+        raise Unavailable(f"{unread.object}: {unread.found}")
 
 
 def _record_in(commit: Commit, offset: int) -> str | None:
