@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SETUP := .venv/.set-up
 
-.PHONY: demo test check bench wheel functions-zip test-cloud format lock clean help
+.PHONY: demo emulators test check bench wheel functions-zip test-cloud format lock clean help
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -16,6 +16,9 @@ test: $(SETUP) ## All tests
 	@$(BIN)/python tests/conformance/install.py
 	@$(BIN)/python tests/fakes/fake_gcs_server.py
 	@$(BIN)/pytest -n 2 --dist loadfile
+
+emulators: $(SETUP) ## A whole deployment on emulators: 1,000 calls, everything that may go wrong, the proof; STAY=1 leaves it running
+	@PYTHONPATH=tests $(BIN)/python -m cloud $(if $(STAY),--stay)
 
 check: $(SETUP) ## Lint, types, layers, formatting, known vulnerabilities
 	$(BIN)/ruff check

@@ -66,7 +66,7 @@ def play(deployment: Deployment, *, calls: int = CALLS, say: Say) -> Ending:
             status = deployment.gateway.stop()
             say("what was recorded is committed")
             _settle(deployment)
-        deployment.call_function("check_log")
+        checked = deployment.call_function("check_log")
     say("a stranger verifies")
     copy = deployment.folder / "copy"
     verified = verify(deployment, copy)
@@ -77,7 +77,7 @@ def play(deployment: Deployment, *, calls: int = CALLS, say: Say) -> Ending:
         recorded=recorded(copy),
         exit_status=status,
         verify=verified,
-        checks=checking.answers,
+        checks=[*checking.answers, checked],
         quarantined=[blob.name for blob in client.list_blobs(f"{PREFIX}-quarantine")],
     )
 
