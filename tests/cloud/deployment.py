@@ -60,6 +60,7 @@ upstreams:
   - name: warehouse
     kind: mcp
     url: {{upstream}}
+    credential: {{{{google_id_token: {{{{audience: https://warehouse.example.com}}}}}}}}
 
 rules:
   - name: people-may-query
@@ -180,6 +181,7 @@ def _environment(ports: dict[str, int]) -> dict[str, str]:
         "KMS_EMULATOR_HOST": f"{LOOPBACK}:{ports['kms']}",
         "SECRET_MANAGER_EMULATOR_HOST": f"{LOOPBACK}:{ports['secrets']}",
         "GCE_METADATA_HOST": f"{LOOPBACK}:{ports['metadata']}",
+        "GCE_METADATA_IP": f"{LOOPBACK}:{ports['metadata']}",  # where google-auth looks whether there is one
         "AFFIDAVIT_PROJECT": PROJECT,
         "AFFIDAVIT_ORIGIN": ORIGIN,
         "AFFIDAVIT_EVIDENCE_BUCKET": f"{PREFIX}-evidence",

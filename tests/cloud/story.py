@@ -46,6 +46,7 @@ class Ending:
         verify: What `affidavit verify --json` says, with its exit status.
         checks: What `check_log` answered, each time.
         quarantined: Names in the quarantine bucket.
+        copy: Of the buckets, as a data folder.
     """
 
     load: Load
@@ -55,6 +56,7 @@ class Ending:
     verify: tuple[int, dict[str, Any]]
     checks: list[dict[str, object]]
     quarantined: list[str]
+    copy: Path
 
 
 def play(deployment: Deployment, *, calls: int = CALLS, say: Say) -> Ending:
@@ -79,6 +81,7 @@ def play(deployment: Deployment, *, calls: int = CALLS, say: Say) -> Ending:
         verify=verified,
         checks=[*checking.answers, checked],
         quarantined=[blob.name for blob in client.list_blobs(f"{PREFIX}-quarantine")],
+        copy=copy,
     )
 
 

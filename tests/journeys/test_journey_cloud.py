@@ -8,6 +8,7 @@ import pytest
 
 from cloud.deployment import deployed
 from cloud.story import CALLS, play
+from fakes.evidence_folder import EvidenceFolder
 
 
 @pytest.fixture(scope="module")
@@ -48,3 +49,11 @@ def test_the_checker_finds_nothing_either(ending):
 
     assert last["status"] == 0, last
     assert last["size"] == ending.verify[1]["head"]["size"]
+
+
+def test_what_the_upstream_was_shown_is_on_record_without_being_it(ending):
+    shown = [record["credential"] for record in EvidenceFolder(ending.copy).records("call:requested")]
+
+    about = {"account": None, "audience": "https://warehouse.example.com", "kind": "google_id_token"}
+    assert shown == [about] * len(shown)
+    assert len(shown) >= CALLS
