@@ -4,15 +4,19 @@
 written as the program takes them.
 """
 
+import os
 import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from affidavit.adapters.gcp.storage import CloudStorageStore, open_client
 from affidavit.cli import _parser
+from fakes.storage_server import StorageServer
 from worked_example import written
 
 ROOT = Path(__file__).parent.parent
@@ -42,6 +46,20 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def buckets(data: Path) -> Iterator[StorageServer]:
+    """The same log in Cloud Storage, under the names that Terraform gives."""
+    with StorageServer() as server:
+        client = open_client("acme-audit", {"STORAGE_EMULATOR_HOST": server.url})
+        for folder, bucket in (("evidence", "evidence"), ("log", "log"), ("bodies/standard", "body-standard")):
+            server.make_bucket(f"acme-{bucket}")
+            store = CloudStorageStore(client, f"acme-{bucket}")
+            for path in sorted((data / folder).rglob("*")):
+                if path.is_file():
+                    store.create({str(path.relative_to(data / folder)): path.read_bytes()})
+        yield server
+
+
 def test_the_pages_show_commands_at_all():
     assert len(OURS) >= 5
 
@@ -52,10 +70,12 @@ def test_a_command_is_written_as_the_program_takes_it(command: str):
 
 
 @pytest.mark.parametrize("command", [one for one in OURS if shlex.split(one)[1] in ("check", "show", "verify")])
-def test_a_command_that_reads_works(command: str, data: Path):
-    words = [str(data) if word == "DIR" else word for word in shlex.split(command)[1:]]
+def test_a_command_that_reads_works(command: str, data: Path, buckets: StorageServer, tmp_path: Path):
+    meant = {"DIR": str(data), "KEY": str(data / "log.vkey"), "./acme": str(tmp_path / "copy")}
+    words = [meant.get(word, word) for word in shlex.split(command)[1:]]
 
-    done = subprocess.run([PROGRAM, *words], cwd=ROOT, capture_output=True, text=True, check=False)
+    environment = {**os.environ, "STORAGE_EMULATOR_HOST": buckets.url}
+    done = subprocess.run([PROGRAM, *words], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stdout + done.stderr
 
