@@ -21,6 +21,12 @@ from worked_example import written
 
 ROOT = Path(__file__).parent.parent
 PAGES = ("README.md", "ARCHITECTURE.md", "AUDITORS.md", "CONTRIBUTING.md", "SECURITY.md")
+PLACES = {
+    "evidence": "evidence",
+    "log": "log",
+    "bodies/payroll": "body-payroll",
+    "bodies/standard": "body-standard",
+}
 PROGRAM = str(Path(sys.executable).with_name("affidavit"))
 
 
@@ -51,7 +57,7 @@ def buckets(data: Path) -> Iterator[StorageServer]:
     """The same log in Cloud Storage, under the names that Terraform gives."""
     with StorageServer() as server:
         client = open_client("acme-audit", {"STORAGE_EMULATOR_HOST": server.url})
-        for folder, bucket in (("evidence", "evidence"), ("log", "log"), ("bodies/standard", "body-standard")):
+        for folder, bucket in PLACES.items():
             server.make_bucket(f"acme-{bucket}")
             store = CloudStorageStore(client, f"acme-{bucket}")
             for path in sorted((data / folder).rglob("*")):
