@@ -28,7 +28,7 @@ STORM = 3  # times that everything published so far is published again
 PAUSE_S = 0.25  # between two calls of one client, so that all of it happens while calls are made
 SILENT_S = 5.0  # that the bus does not answer
 EVERY_S = 1.0  # between two calls of the scheduler
-SETTLE_S = 120  # until everything that was recorded is committed
+SETTLE_S = 240  # until everything that was recorded is committed
 EVIDENCE, BODIES = f"{PREFIX}-evidence", f"{PREFIX}-body-standard"
 
 Say = Callable[[str], None]
@@ -152,8 +152,18 @@ def _settle(deployment: Deployment) -> None:
     client = deployment.client()
     while not _all_committed(client):
         if time.monotonic() > ends:
-            raise AssertionError(f"not everything is committed after {SETTLE_S} s")
+            raise AssertionError(f"not everything is committed after {SETTLE_S} s: {_state(deployment, client)}")
         time.sleep(0.5)
+
+
+def _state(deployment: Deployment, client: storage.Client) -> str:
+    """Return what somebody who has to find out why would look at first."""
+    names = [blob.name for blob in client.list_blobs(EVIDENCE)]
+    newest = max((name for name in names if name.startswith("commit/")), default=None)
+    commit = json.loads(client.bucket(EVIDENCE).blob(newest).download_as_bytes()) if newest else {}
+    waiting = [name.rpartition("/")[2][:12] for name in names if name.startswith("segment/")][-3:]
+    said = "\n".join(program.last_words(10) for program in deployment.functions.values())
+    return f"writers {commit.get('writers')}, last segments {waiting}\n{said}"
 
 
 def _all_committed(client: storage.Client) -> bool:
