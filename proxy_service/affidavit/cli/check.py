@@ -17,13 +17,10 @@ from rich.markup import escape
 
 from affidavit.clock import DAY, MINUTE, SECOND, Micros
 from affidavit.policy.configuration import (
-    CloudCredential,
     Configuration,
-    GoogleIdToken,
     HeaderCredential,
     IssuerEntry,
     PersonEntry,
-    SecretCredential,
     SponsorEntry,
     UpstreamEntry,
 )
@@ -208,15 +205,8 @@ def _explain_rule(rule: Rule) -> str:
     )
 
 
-def _credential(credential: HeaderCredential | CloudCredential) -> str:
-    if isinstance(credential, HeaderCredential):
-        return f"header {credential.name} from {credential.file}"
-    if isinstance(credential, SecretCredential):
-        return f"header {credential.name} from {credential.secret}"
-    whose = f"of {credential.impersonate}" if credential.impersonate else "of the gateway's own account"
-    if isinstance(credential, GoogleIdToken):
-        return f"Google identity token {whose} for {credential.audience}"
-    return f"Google access token {whose} for {', '.join(credential.scopes)}"
+def _credential(credential: HeaderCredential) -> str:
+    return f"header {credential.name} from {credential.file}"
 
 
 def _lines(*lines: str) -> str:

@@ -14,7 +14,6 @@ import orjson
 
 from affidavit.clock import Micros
 from affidavit.evidence.writer import Receipt
-from affidavit.gateway.credentials import Shown
 from affidavit.gateway.upstreams import Upstream
 from affidavit.identity.principal import Principal
 from affidavit.mcp.eras import Era
@@ -101,7 +100,6 @@ class Call:
         headers: Those of the client's that go on; None for a call of the gateway's own.
         arguments: The RFC 8785 form that is bound; None where there is none.
         open: Whether it was requested and has not ended.
-        credential: What its upstream is shown of the gateway's own.
         resumable: Whether its stream has shown an event id, so that a client can come back for the rest.
         streaming: Whether its answer is a stream, which ends the call itself.
         events: How many events were recorded.
@@ -127,7 +125,6 @@ class Call:
     arguments: bytes | None = None
     definition_digest: str | None = None
     permit: Permit | None = None
-    credential: Shown | None = None
     client_info: tuple[str | None, str | None] = (None, None)
     trace: TraceContext | None = None
     sent: Micros = 0

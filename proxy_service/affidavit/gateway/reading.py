@@ -90,8 +90,6 @@ class Reading:
         headers = dict(call.headers if call.headers is not None else to_upstream(call.inbound.headers))
         if call.upstream_session is not None:
             headers[SESSION] = call.upstream_session
-        if call.credential is not None:
-            headers.update(call.credential.headers)
         call.sent = self._clock()
         return await call.upstream.forwarder.send(call.inbound.http_method, headers, call.inbound.body)
 

@@ -5,7 +5,7 @@ Source: mcp "Duties" (sampling, elicitation, roots: denied unless the policy all
 
 from __future__ import annotations
 
-from affidavit.errors import OutcomeUnknown, Refused, Unavailable
+from affidavit.errors import OutcomeUnknown, Unavailable
 from affidavit.gateway.call import Call, Inbound, Released
 from affidavit.gateway.forward import UpstreamFailed, whole
 from affidavit.gateway.problems import DENIED
@@ -36,7 +36,7 @@ class ServerRequests:
             await self._trail.answered(answer_call, "answered", answer.head.status, released)
         except UpstreamFailed as error:
             self._trail.ended(answer_call, error.outcome)
-        except (Refused, Unavailable, OutcomeUnknown):
+        except (Unavailable, OutcomeUnknown):
             pass  # what is in the chain says so; the call that carried the request goes on
         finally:
             self._trail.leave(answer_call)

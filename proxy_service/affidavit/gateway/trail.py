@@ -56,19 +56,14 @@ class Trail:
         """Say that a call is about to be forwarded.
 
         Raises:
-            Refused: The gateway has nothing that it could show the upstream.
             Unavailable: It is not durable; `leave` says that nothing came of it.
         """
         self._recorder.check()
-        call.credential = call.upstream.credential.shown if call.upstream is not None else None
         self._introductions.make(call)
         fields, bodies = self._call_fields(call)
         call.open = True
         self.in_flight += 1
-        fields["masks"] = []
-        if call.credential is not None and call.credential.record is not None:
-            fields["credential"] = call.credential.record
-        return await self._recorder.intend("call:requested", fields, bodies)
+        return await self._recorder.intend("call:requested", {**fields, "masks": []}, bodies)
 
     async def refused(self, call: Call, code: str, reason: str) -> Receipt:
         """Say that a call ends here; nothing was forwarded.

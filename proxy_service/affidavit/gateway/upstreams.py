@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from affidavit.gateway.credentials import UpstreamCredential
 from affidavit.gateway.forward import Forwarder
 
 
@@ -15,11 +14,9 @@ class Upstream:
     Attributes:
         name: As in `/mcp/<name>`.
         forwarder: Its wire.
-        credential: What it is shown.
         retention_class: Of the bodies of its calls.
     """
 
     name: str
     forwarder: Forwarder
-    credential: UpstreamCredential
     retention_class: str

@@ -83,47 +83,10 @@ class HeaderCredential:
         Raises:
             Misconfigured: It could not stand in a header. The message never shows it.
         """
-        return _header_value(self.prefix, mounted, str(self.file))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GoogleIdToken:
-    """An identity token of Google's for an audience, as `Authorization: Bearer`.
-
-    Attributes:
-        impersonate: The service account whose it is; None for the gateway's own.
-    """
-
-    audience: str
-    impersonate: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GoogleAccessToken:
-    """An access token of Google's with scopes, as `Authorization: Bearer`; `impersonate` as in `GoogleIdToken`."""
-
-    scopes: tuple[str, ...]
-    impersonate: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SecretCredential:
-    """A header of the gateway's own, whose value is in Secret Manager.
-
-    Attributes:
-        secret: `secret:NAME`, `secret:NAME@VERSION`, or a version's resource name.
-    """
-
-    name: str
-    secret: str
-    prefix: str
-
-    def value(self, found: bytes) -> str:
-        """Return the header's value from the secret's bytes; raises as `HeaderCredential.value` does."""
-        return _header_value(self.prefix, found, self.secret)
-
-
-CloudCredential = GoogleIdToken | GoogleAccessToken | SecretCredential
+        text = self.prefix + mounted.decode("latin-1").removesuffix("\n").removesuffix("\r")
+        if not mounted.strip() or not _HEADER_VALUE.fullmatch(text):
+            raise Misconfigured(f"{self.file}: not one line of printable ASCII that can stand in a header")
+        return text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +101,7 @@ class UpstreamEntry:
     url: str
     timeout: Micros
     retention: str
-    credential: HeaderCredential | CloudCredential | None
+    credential: HeaderCredential | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,10 +139,3 @@ class Configuration:
     def audience(self, upstream: str) -> str:
         """Return the audience that is an upstream's own (RFC 8707, RFC 9728)."""
         return f"{self.public_url}/mcp/{upstream}"
-
-
-def _header_value(prefix: str, held: bytes, where: str) -> str:
-    text = prefix + held.decode("latin-1").removesuffix("\n").removesuffix("\r")
-    if not held.strip() or not _HEADER_VALUE.fullmatch(text):
-        raise Misconfigured(f"{where}: not one line of printable ASCII that can stand in a header")
-    return text

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self, get_args
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, InstanceOf, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, InstanceOf, ValidationError
 
 from affidavit.clock import MINUTE, SECOND, Micros
 from affidavit.policy import fields
@@ -18,15 +18,11 @@ from affidavit.policy.complaints import Vocabulary, explain
 from affidavit.policy.condition import Condition, Language
 from affidavit.policy.configuration import (
     CLAIMS,
-    CloudCredential,
     Configuration,
-    GoogleAccessToken,
-    GoogleIdToken,
     HeaderCredential,
     IssuerAttribution,
     IssuerEntry,
     PersonEntry,
-    SecretCredential,
     SponsorEntry,
     UpstreamEntry,
 )
@@ -137,54 +133,13 @@ class HeaderSection(Section):  # noqa: D101
     prefix: Annotated[str, _text(fields.header_prefix)] = ""
 
 
-class GoogleIdTokenSection(Section):  # noqa: D101
-    audience: Annotated[str, _text(fields.audience)]
-    impersonate: Annotated[str, _text(fields.service_account)] | None = None
-
-    def entry(self) -> GoogleIdToken:  # noqa: D102
-        return GoogleIdToken(audience=self.audience, impersonate=self.impersonate)
-
-
-class GoogleAccessTokenSection(Section):  # noqa: D101
-    scopes: list[Annotated[str, _text(fields.scope)]]
-    impersonate: Annotated[str, _text(fields.service_account)] | None = None
-
-    def entry(self) -> GoogleAccessToken:  # noqa: D102
-        return GoogleAccessToken(scopes=tuple(self.scopes), impersonate=self.impersonate)
-
-
-class SecretSection(Section):  # noqa: D101
-    name: Annotated[str, _text(fields.header_name)]
-    secret: Annotated[str, _text(fields.secret)]
-    prefix: Annotated[str, _text(fields.header_prefix)] = ""
-
-    def entry(self) -> SecretCredential:  # noqa: D102
-        return SecretCredential(name=self.name, secret=self.secret, prefix=self.prefix)
-
-
 class CredentialSection(Section):  # noqa: D101
-    LATER = ("token_exchange",)
+    LATER = ("google_id_token", "google_access_token", "impersonate", "secret", "token_exchange")
 
-    header: HeaderSection | None = None
-    google_id_token: GoogleIdTokenSection | None = None
-    google_access_token: GoogleAccessTokenSection | None = None
-    secret: SecretSection | None = None
+    header: HeaderSection
 
-    @model_validator(mode="after")
-    def _one(self) -> Self:
-        if len([one for one in self._given() if one is not None]) != 1:
-            raise ValueError("must be one of header, google_id_token, google_access_token, secret")
-        return self
-
-    def _given(self) -> tuple[Section | None, ...]:
-        return self.header, self.google_id_token, self.google_access_token, self.secret
-
-    def entry(self, folder: Path) -> HeaderCredential | CloudCredential:  # noqa: D102
-        if self.header is not None:
-            return HeaderCredential(name=self.header.name, file=folder / self.header.file, prefix=self.header.prefix)
-        cloud = self.google_id_token or self.google_access_token or self.secret
-        assert cloud is not None  # noqa: S101 it was validated
-        return cloud.entry()
+    def entry(self, folder: Path) -> HeaderCredential:  # noqa: D102
+        return HeaderCredential(name=self.header.name, file=folder / self.header.file, prefix=self.header.prefix)
 
 
 class UpstreamSection(Section):  # noqa: D101

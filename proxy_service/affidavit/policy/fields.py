@@ -23,12 +23,6 @@ _ADDRESS = re.compile(r"[!-~]+@[!-~]+", re.ASCII)
 _DOMAIN = re.compile(r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z0-9-]+", re.ASCII)
 _VISIBLE = re.compile(r"[!-~]+", re.ASCII)
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)  # RFC 9110 section 5.6.2
-_SERVICE_ACCOUNT = re.compile(r"[a-z0-9-]+@([a-z0-9-]+\.)+gserviceaccount\.com", re.ASCII)
-_SCOPE = re.compile(r"https://www\.googleapis\.com/auth/[a-z0-9._/-]+", re.ASCII)
-_SECRET = re.compile(
-    r"secret:[A-Za-z0-9_-]{1,255}(@[1-9][0-9]*)?|projects/[^/]+/secrets/[A-Za-z0-9_-]{1,255}/versions/(latest|[1-9][0-9]*)",
-    re.ASCII,
-)
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 # gcloud's own OAuth client: everybody's `gcloud auth print-identity-token` has this audience.
@@ -134,21 +128,6 @@ def header_name(text: str) -> str:
     if text.lower() in _TAKEN_HEADERS or text.lower().startswith(("mcp-", "proxy-")):
         raise ValueError(f"the header '{text}' is not for credentials")
     return text
-
-
-def service_account(text: str) -> str:
-    """Check the address of a service account."""
-    return _check(_SERVICE_ACCOUNT, text, "a service account, as in deploy@my-project.iam.gserviceaccount.com")
-
-
-def scope(text: str) -> str:
-    """Check what an access token is good for."""
-    return _check(_SCOPE, text, "a scope of Google's, as in https://www.googleapis.com/auth/cloud-platform")
-
-
-def secret(text: str) -> str:
-    """Check a reference to a secret."""
-    return _check(_SECRET, text, "a reference to a secret: secret:NAME or secret:NAME@VERSION, never its value")
 
 
 def header_prefix(text: str) -> str:

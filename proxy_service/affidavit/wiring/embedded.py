@@ -10,7 +10,6 @@ import fcntl
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from affidavit.adapters.embedded.state import Ledger, State
@@ -20,7 +19,6 @@ from affidavit.evidence.ports import Bus
 from affidavit.evidence.writer import Randomness
 from affidavit.gateway.ports import Telemetry
 from affidavit.policy.configuration import Configuration
-from affidavit.wiring.credentials import cloud_source
 from affidavit.wiring.data_folder import DataFolder
 from affidavit.wiring.gateway import Ports
 from affidavit.wiring.random_pool import RandomPool
@@ -33,7 +31,6 @@ class EmbeddedFolder:
     """A data folder as the gateway uses it."""
 
     data: DataFolder
-    environment: Mapping[str, str]
     clock: Clock
     random: Randomness
     ledger: Ledger
@@ -56,7 +53,7 @@ class EmbeddedFolder:
         telemetry = open_telemetry(environment, instance=os.urandom(8).hex())
         data = DataFolder.open(root)
         ledger = Ledger(State(data.state_path, system_clock))
-        return cls(data, environment, system_clock, RandomPool(os.urandom), ledger, telemetry)
+        return cls(data, system_clock, RandomPool(os.urandom), ledger, telemetry)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -89,7 +86,6 @@ class EmbeddedFolder:
             evidence=self.data.evidence,
             ledger=self.ledger,
             secret=self.data.keys().mask_key(),
-            source_of=partial(cloud_source, self.environment),
             clock=self.clock,
             random=self.random,
             telemetry=self.telemetry,

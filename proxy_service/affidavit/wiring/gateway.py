@@ -17,13 +17,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from affidavit.adapters.key_sets import from_file, from_uri
 from affidavit.clock import MINUTE, SECOND, Clock
+from affidavit.errors import Misconfigured
 from affidavit.evidence.fingerprints import Fingerprints, derive
 from affidavit.evidence.ports import Bus, EvidenceStore
 from affidavit.evidence.recorder import Recorder
 from affidavit.evidence.registration import attestation_audience
 from affidavit.evidence.writer import Provenance, Randomness, Writer
 from affidavit.gateway.answers import Answers
-from affidavit.gateway.credentials import UpstreamCredential
 from affidavit.gateway.data_path import DataPath
 from affidavit.gateway.decisions import Decisions
 from affidavit.gateway.definitions import Definitions
@@ -44,7 +44,6 @@ from affidavit.identity.principal import Credential, Principal
 from affidavit.mcp.sessions import KEY_BYTES, SessionSeal
 from affidavit.policy.configuration import Configuration, UpstreamEntry
 from affidavit.policy.document import STANDARD
-from affidavit.wiring.credentials import SourceOf, open_credential
 
 QUIET = 60.0  # seconds without a record until `writer:alive` (evidence-format section 5)
 LEAVE = 0.5  # seconds that what runs beside calls has to say how it ended
@@ -57,7 +56,6 @@ class Ports:
     """What the gateway needs of the outside, chosen by whoever puts it together.
 
     Attributes:
-        source_of: Where credentials for upstreams come from that are not mounted.
         attest: Gives a token of the service account that this process runs as, for an audience.
         image, revision: What runs, for the registration.
     """
@@ -66,7 +64,6 @@ class Ports:
     evidence: EvidenceStore
     ledger: DefinitionLedger
     secret: bytes
-    source_of: SourceOf
     clock: Clock
     random: Randomness
     attest: Callable[[str], str] | None = None
@@ -92,7 +89,6 @@ class Gateway:
     def start(self) -> None:
         """Begin what runs beside calls: keys kept fresh, tools listed, signs of life."""
         work = [self._live(), *(keys.keep_fresh() for keys in self.keys), *map(self._list, self.upstreams)]
-        work += [upstream.credential.keep_fresh() for upstream in self.upstreams]
         self.tasks = [asyncio.ensure_future(one) for one in work]
 
     async def close(self) -> bool:
@@ -133,16 +129,15 @@ async def open_gateway(configuration: Configuration, ports: Ports, *, loopback: 
         Misconfigured: A mounted file is missing or wrong, or nobody attests the key.
         Unavailable: The evidence store takes no registration or no record.
     """
-    # What is wrong with credentials is found before anything is written.
-    opened = {one.name: open_credential(one, ports.source_of, ports.clock) for one in configuration.upstreams}
-    await asyncio.gather(*(credential.refresh() for credential in opened.values()))
+    # Wrong files are found before anything is written.
+    credentials = {entry.name: _credential(entry) for entry in configuration.upstreams}
     writer = _register(configuration, ports)
     recorder = Recorder(writer, ports.bus(writer.id))
     recorder.add("writer:opened", {"role": writer.role})
     await _load_policy(recorder, configuration)
     keys = _issuer_keys(configuration, recorder, ports.clock)
     await asyncio.gather(*(one.refresh() for one in keys))
-    upstreams = tuple(_upstream(entry, opened[entry.name]) for entry in configuration.upstreams)
+    upstreams = tuple(_upstream(entry, credentials[entry.name]) for entry in configuration.upstreams)
     return _assemble(configuration, ports, recorder, upstreams, keys, loopback=loopback, port=port)
 
 
@@ -250,9 +245,22 @@ def _authenticator(configuration: Configuration, keys: Iterable[IssuerKeys], clo
     return Authenticator(issuers, keys={one.name: one for one in keys}, directory=directory, clock=clock)
 
 
-def _upstream(entry: UpstreamEntry, credential: UpstreamCredential) -> Upstream:
-    forwarder = HttpForwarder(entry.url, timeout=entry.timeout / SECOND)
-    return Upstream(name=entry.name, forwarder=forwarder, credential=credential, retention_class=entry.retention)
+def _upstream(entry: UpstreamEntry, credential: dict[str, str]) -> Upstream:
+    timeout = entry.timeout / SECOND
+    forwarder = HttpForwarder(entry.url, timeout=timeout, credential=credential)
+    return Upstream(name=entry.name, forwarder=forwarder, retention_class=entry.retention)
+
+
+def _credential(entry: UpstreamEntry) -> dict[str, str]:
+    if entry.credential is None:
+        return {}
+    try:
+        mounted = entry.credential.file.read_bytes()
+    except OSError as error:
+        raise Misconfigured(
+            f"upstream {entry.name}: {entry.credential.file} cannot be read: {error.strerror}"
+        ) from error
+    return {entry.credential.name: entry.credential.value(mounted)}
 
 
 def _own_principal(configuration: Configuration, writer: Writer) -> Principal:

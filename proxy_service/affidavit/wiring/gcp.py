@@ -25,7 +25,6 @@ from affidavit.gateway.ports import Telemetry
 from affidavit.policy.configuration import Configuration
 from affidavit.policy.document import STANDARD
 from affidavit.settings import ProxySettings
-from affidavit.wiring.credentials import cloud_source
 from affidavit.wiring.doctor import gateway_can_start
 from affidavit.wiring.gateway import Ports
 from affidavit.wiring.random_pool import RandomPool
@@ -102,7 +101,6 @@ class CloudGateway:
             evidence=self.evidence,
             ledger=self.ledger,
             secret=secret,
-            source_of=partial(cloud_source, self.environment),
             clock=self.clock,
             random=RandomPool(os.urandom),
             telemetry=self.telemetry,
