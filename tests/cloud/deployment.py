@@ -60,6 +60,7 @@ upstreams:
   - name: warehouse
     kind: mcp
     url: {{upstream}}
+    credential: {{{{google_id_token: {{{{audience: https://warehouse.example.com}}}}}}}}
 
 rules:
   - name: people-may-query

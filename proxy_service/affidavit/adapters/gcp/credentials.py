@@ -27,9 +27,10 @@ from affidavit.policy.credentials import SecretHeader
 
 TIMEOUT = 5.0  # seconds for one answer
 NO_CREDENTIALS = "there are no Google credentials: run as a service account, or `gcloud auth application-default login`"
+# google-auth does not tell a metadata server that fails from none.
 _NO_ID_TOKENS = (
-    "only a service account has ID tokens for an audience, and this is not run as one: say `impersonate`, name a "
-    "service account's key with GOOGLE_APPLICATION_CREDENTIALS, or run on Google Cloud"
+    "only a service account has ID tokens for an audience, and this is not run as one (or the metadata server fails): "
+    "say `impersonate`, name a service account's key with GOOGLE_APPLICATION_CREDENTIALS, or run on Google Cloud"
 )
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*", re.ASCII)  # RFC 6750 section 2.1
 
