@@ -26,7 +26,7 @@ class MetadataServer:
     """One instance's metadata.
 
     Attributes:
-        failing: A status that is answered instead, or None.
+        failing: A status that is answered instead of anything about the account, or None.
         asked: Audiences that tokens were asked for.
     """
 
@@ -67,7 +67,7 @@ class MetadataServer:
             return 200, "application/json", self.issuer.jwks()
         if flavor != "Google":
             return 403, "text/plain", b"Missing Metadata-Flavor:Google header."
-        if self.failing is not None:
+        if self.failing is not None and path != "/":
             return self.failing, "text/plain", b"as told"
         if path == f"{_ACCOUNT}/identity" and query.get("audience"):
             self.asked.append(query["audience"][0])

@@ -18,6 +18,7 @@ from affidavit.clock import system_clock
 from affidavit.evidence import recorder
 from affidavit.gateway.call import Inbound
 from affidavit.policy.document import load
+from affidavit.wiring.credentials import open_credentials
 from affidavit.wiring.data_folder import DataFolder
 from affidavit.wiring.gateway import Gateway, Ports, open_gateway
 from affidavit.wiring.worker import LogSettings, open_worker
@@ -80,15 +81,16 @@ async def one(tmp_path: Path):
         house.prepare()
         disk = FaultyDisk(durable=True)
         folder = DataFolder.open(house.data, disk)
+        configuration = load(house.configuration, house.configuration.read_bytes())
         ports = Ports(
             bus=lambda writer: folder.bus(writer, system_clock),
             evidence=folder.evidence,
             ledger=Standing(),
+            credentials=open_credentials(configuration.upstreams, {}, system_clock),
             secret=folder.keys().mask_key(),
             clock=system_clock,
             random=os.urandom,
         )
-        configuration = load(house.configuration, house.configuration.read_bytes())
         gateway = await open_gateway(configuration, ports, loopback=True, port=8080)
         one = OneGateway(gateway, disk, house)
         await one.call(warm="up")  # the tools are listed, the session is open: what follows is the call alone

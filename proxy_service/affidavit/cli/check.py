@@ -18,12 +18,12 @@ from rich.markup import escape
 from affidavit.clock import DAY, MINUTE, SECOND, Micros
 from affidavit.policy.configuration import (
     Configuration,
-    HeaderCredential,
     IssuerEntry,
     PersonEntry,
     SponsorEntry,
     UpstreamEntry,
 )
+from affidavit.policy.credentials import CredentialEntry, FileHeader, GoogleIdToken, SecretHeader
 from affidavit.policy.decide import Rule
 from affidavit.policy.document import STANDARD, load
 from affidavit.policy.problems import ConfigurationErrors, Problem
@@ -205,8 +205,16 @@ def _explain_rule(rule: Rule) -> str:
     )
 
 
-def _credential(credential: HeaderCredential) -> str:
-    return f"header {credential.name} from {credential.file}"
+def _credential(credential: CredentialEntry) -> str:
+    if isinstance(credential, FileHeader):
+        return f"header {credential.name} from {credential.file}"
+    if isinstance(credential, SecretHeader):
+        return f"header {credential.name} from {credential.secret}, read again every 5 minutes"
+    if isinstance(credential, GoogleIdToken):
+        what = f"a Google ID token for {credential.audience}"
+    else:
+        what = f"a Google access token for {', '.join(credential.scopes)}"
+    return f"header Authorization with {what}, of {credential.impersonate or 'the account that the gateway runs as'}"
 
 
 def _lines(*lines: str) -> str:

@@ -14,6 +14,7 @@ import orjson
 
 from affidavit.clock import Micros
 from affidavit.evidence.writer import Receipt
+from affidavit.gateway.credentials import Shown
 from affidavit.gateway.upstreams import Upstream
 from affidavit.identity.principal import Principal
 from affidavit.mcp.eras import Era
@@ -98,6 +99,7 @@ class Call:
         session: HMAC of what holds calls together (evidence-format section 5).
         upstream_session: The upstream's own session id, unsealed.
         headers: Those of the client's that go on; None for a call of the gateway's own.
+        shown: The gateway's own credential, as its record says it; None until it is requested.
         arguments: The RFC 8785 form that is bound; None where there is none.
         open: Whether it was requested and has not ended.
         resumable: Whether its stream has shown an event id, so that a client can come back for the rest.
@@ -122,6 +124,7 @@ class Call:
     upstream_session: str | None = None
     session: str | None = None
     headers: Mapping[str, str] | None = None
+    shown: Shown | None = None
     arguments: bytes | None = None
     definition_digest: str | None = None
     permit: Permit | None = None

@@ -97,14 +97,12 @@ class HttpForwarder:
     Args:
         url: Where the upstream serves MCP.
         timeout: Seconds for an answer that is no stream, and for the head of a stream.
-        credential: Headers of the gateway's own; what the client sent never replaces them.
     """
 
-    def __init__(self, url: str, *, timeout: float, credential: Mapping[str, str]) -> None:
+    def __init__(self, url: str, *, timeout: float) -> None:
         self._url = URL(url)
         self._timeout = timeout
         self._deadlines = Deadlines(timeout)
-        self._own = {**_OWN, **credential}
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=CONNECTIONS, keepalive_timeout=IDLE_TIMEOUT),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -118,7 +116,7 @@ class HttpForwarder:
 
     async def send(self, method: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """See `Forwarder.send`."""
-        sent = {**headers, **self._own}
+        sent = {**headers, **_OWN}
         deadline = _Deadline(self._deadlines)
         try:
             try:

@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from affidavit import __version__
-from affidavit.errors import Malformed, OutcomeUnknown, Unavailable
+from affidavit.errors import Malformed, OutcomeUnknown, Refused, Unavailable
 from affidavit.gateway.call import Call, Inbound, Permit, Released
 from affidavit.gateway.forward import UpstreamFailed, whole
 from affidavit.gateway.reading import Reading
@@ -66,7 +66,7 @@ class Listing:
             modern = _Conversation(upstream=upstream, era=Era.MODERN, version=MODERN_VERSIONS[-1])
             tools = await self._pages(modern)
             return tools if tools is not None else await self._legacy(upstream)
-        except (UpstreamFailed, Unavailable, OutcomeUnknown, Malformed) as error:
+        except (UpstreamFailed, Unavailable, OutcomeUnknown, Malformed, Refused) as error:
             _diagnostics.warning("upstream %s: its tools could not be listed: %s", upstream.name, error)
             return None
 
@@ -110,6 +110,9 @@ class Listing:
             await self._trail.answered(call, "answered", answer.head.status, released)
         except UpstreamFailed as error:
             self._trail.ended(call, error.outcome)
+            raise
+        except Refused as error:
+            await self._trail.refused(call, error.code, str(error))
             raise
         finally:
             self._trail.leave(call)

@@ -81,6 +81,7 @@ STATUS: Mapping[str, tuple[int, int]] = {
     "forbidden_origin": (403, FORBIDDEN),
     "forbidden_host": (403, FORBIDDEN),
     "overloaded": (503, UNAVAILABLE),
+    "no_upstream_credential": (503, UNAVAILABLE),
 }
 
 

@@ -81,13 +81,15 @@ class Reading:
         call.trace = trace_context(inbound.unverified, message)
 
     async def send(self, call: Call) -> Answer:
-        """Send a recorded call to its upstream.
+        """Send a recorded call to its upstream, with the credential that its record names.
 
         Raises:
             UpstreamFailed: No answer came.
         """
         assert call.upstream is not None  # noqa: S101 the doorman found it
-        headers = dict(call.headers if call.headers is not None else to_upstream(call.inbound.headers))
+        assert call.shown is not None  # noqa: S101 it was recorded
+        said = call.headers if call.headers is not None else to_upstream(call.inbound.headers)
+        headers = {**said, **call.shown.headers}
         if call.upstream_session is not None:
             headers[SESSION] = call.upstream_session
         call.sent = self._clock()

@@ -5,7 +5,7 @@ Source: mcp "Duties" (sampling, elicitation, roots: denied unless the policy all
 
 from __future__ import annotations
 
-from affidavit.errors import OutcomeUnknown, Unavailable
+from affidavit.errors import OutcomeUnknown, Refused, Unavailable
 from affidavit.gateway.call import Call, Inbound, Released
 from affidavit.gateway.forward import UpstreamFailed, whole
 from affidavit.gateway.problems import DENIED
@@ -29,17 +29,24 @@ class ServerRequests:
         body = error_response(event.message.id, DENIED, text, {"code": "denied"})
         answer_call = self._answer(call, body)
         try:
-            await self._trail.requested(answer_call)
-            answer = await self._reading.send(answer_call)
-            came = await whole(answer)
-            released = Released(came, b"", answer.head.content_type)
-            await self._trail.answered(answer_call, "answered", answer.head.status, released)
+            await self._tell(answer_call)
         except UpstreamFailed as error:
             self._trail.ended(answer_call, error.outcome)
         except (Unavailable, OutcomeUnknown):
             pass  # what is in the chain says so; the call that carried the request goes on
         finally:
             self._trail.leave(answer_call)
+
+    async def _tell(self, call: Call) -> None:
+        try:
+            await self._trail.requested(call)
+        except Refused as error:
+            await self._trail.refused(call, error.code, str(error))
+            return
+        answer = await self._reading.send(call)
+        came = await whole(answer)
+        released = Released(came, b"", answer.head.content_type)
+        await self._trail.answered(call, "answered", answer.head.status, released)
 
     def _answer(self, call: Call, body: bytes) -> Call:
         kept = (b"mcp-protocol-version", b"accept")

@@ -56,11 +56,16 @@ class Trail:
         """Say that a call is about to be forwarded.
 
         Raises:
+            Refused: There is no credential to show the upstream; nothing is said yet.
             Unavailable: It is not durable; `leave` says that nothing came of it.
         """
         self._recorder.check()
+        assert call.upstream is not None  # noqa: S101 the doorman found it
+        call.shown = call.upstream.credential.shown  # once: what is recorded is what is sent
         self._introductions.make(call)
         fields, bodies = self._call_fields(call)
+        if call.shown.record is not None:
+            fields["credential"] = call.shown.record
         call.open = True
         self.in_flight += 1
         return await self._recorder.intend("call:requested", {**fields, "masks": []}, bodies)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from affidavit.gateway.credentials import UpstreamCredential
 from affidavit.gateway.forward import Forwarder
 
 
@@ -14,9 +15,11 @@ class Upstream:
     Attributes:
         name: As in `/mcp/<name>`.
         forwarder: Its wire.
+        credential: What the gateway shows it; what the client showed never goes there.
         retention_class: Of the bodies of its calls.
     """
 
     name: str
     forwarder: Forwarder
+    credential: UpstreamCredential
     retention_class: str

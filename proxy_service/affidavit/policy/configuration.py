@@ -8,22 +8,19 @@ Source: architecture "Configuration".
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from affidavit.clock import Micros
-from affidavit.errors import Misconfigured
 from affidavit.policy.condition import OBJECT, Condition, Language
+from affidavit.policy.credentials import CredentialEntry
 from affidavit.policy.decide import Policy, Rule
 
 IssuerAttribution = Literal["person", "google", "ci-person", "sponsored"]
 
 CLAIMS = Language({"claims": OBJECT})  # what `sponsors[].match` can look at
-
-_HEADER_VALUE = re.compile(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?", re.ASCII)  # RFC 9110 section 5.5, without obs-text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,26 +67,6 @@ class SponsorEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HeaderCredential:
-    """A header of the gateway's own, whose value is a mounted file's."""
-
-    name: str
-    file: Path
-    prefix: str
-
-    def value(self, mounted: bytes) -> str:
-        """Return the header's value from the file's bytes; one line end after it is no part of it.
-
-        Raises:
-            Misconfigured: It could not stand in a header. The message never shows it.
-        """
-        text = self.prefix + mounted.decode("latin-1").removesuffix("\n").removesuffix("\r")
-        if not mounted.strip() or not _HEADER_VALUE.fullmatch(text):
-            raise Misconfigured(f"{self.file}: not one line of printable ASCII that can stand in a header")
-        return text
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class UpstreamEntry:
     """One `upstreams` entry, served at `/mcp/<name>`.
 
@@ -101,7 +78,7 @@ class UpstreamEntry:
     url: str
     timeout: Micros
     retention: str
-    credential: HeaderCredential | None
+    credential: CredentialEntry | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,6 +29,7 @@ _UNIQUE = (
     ("upstreams", "name"),
     ("rules", "name"),
 )
+_CREDENTIALS = ("header", "google_id_token", "google_access_token", "secret")
 
 Complain = Callable[[Place, str], None]
 
@@ -45,6 +46,8 @@ def contradictions(tree: Tree) -> list[Problem]:
         _check_unique(top, section, key, tree, complain)
     for place, issuer in _entries(top, "issuers"):
         _check_issuer(place, issuer, complain)
+    for place, upstream in _entries(top, "upstreams"):
+        _check_credential((*place, "credential"), upstream.get("credential"), complain)
     for name in ("issuers", "upstreams"):
         if top.get(name) == []:
             complain((name,), "there must be at least one")
@@ -83,6 +86,19 @@ def _check_issuer(place: Place, issuer: dict[str, Any], complain: Complain) -> N
         complain((*place, "domains"), "domains mean something for attribution google only")
     if attribution == "ci-person" and isinstance(url, str) and "gitlab" in url:
         complain((*place, "attribution"), f"ci-person for GitLab is {NOT_YET}: sponsored is")
+
+
+def _check_credential(place: Place, credential: Any, complain: Complain) -> None:
+    if not isinstance(credential, dict):
+        return
+    given = [kind for kind in _CREDENTIALS if kind in credential]
+    if not credential:
+        complain(place, f"give one of {', '.join(_CREDENTIALS)}")
+    for other in given[1:]:
+        complain((*place, other), f"either {given[0]} or {other}, not both")
+    tokens = credential.get("google_access_token")
+    if isinstance(tokens, dict) and tokens.get("scopes") == []:
+        complain((*place, "google_access_token", "scopes"), "there must be at least one")
 
 
 def _check_retention(top: dict[str, Any], complain: Complain) -> None:

@@ -19,7 +19,6 @@ from affidavit.policy.condition import Condition, Language
 from affidavit.policy.configuration import (
     CLAIMS,
     Configuration,
-    HeaderCredential,
     IssuerAttribution,
     IssuerEntry,
     PersonEntry,
@@ -27,6 +26,7 @@ from affidavit.policy.configuration import (
     UpstreamEntry,
 )
 from affidavit.policy.consistency import WELL_KNOWN_KEYS, contradictions
+from affidavit.policy.credentials import CredentialEntry, FileHeader, GoogleAccessToken, GoogleIdToken, SecretHeader
 from affidavit.policy.decide import RULES, Rule
 from affidavit.policy.problems import ConfigurationErrors, Place
 from affidavit.policy.yaml_lines import Unreadable, read_yaml
@@ -67,6 +67,9 @@ Name = Annotated[str, _text(fields.name)]
 Class = Annotated[str, _text(fields.retention_class)]
 Email = Annotated[str, _text(fields.email)]
 File = Annotated[str, _text(fields.file)]
+Account = Annotated[str, _text(fields.service_account)]
+HeaderName = Annotated[str, _text(fields.header_name)]
+Prefix = Annotated[str, _text(fields.header_prefix)]
 Duration = Annotated[int, _text(fields.duration)]
 Days = Annotated[int, _text(fields.days)]
 SecureUrl = Annotated[str, _text(fields.secure_url)]
@@ -127,19 +130,53 @@ class SponsorSection(Section):  # noqa: D101
         return SponsorEntry(match=self.match, person=self.person)
 
 
-class HeaderSection(Section):  # noqa: D101
-    name: Annotated[str, _text(fields.header_name)]
+class FileHeaderSection(Section):  # noqa: D101
+    name: HeaderName
     file: File
-    prefix: Annotated[str, _text(fields.header_prefix)] = ""
+    prefix: Prefix = ""
+
+    def entry(self, folder: Path) -> FileHeader:  # noqa: D102
+        return FileHeader(name=self.name, file=folder / self.file, prefix=self.prefix)
 
 
-class CredentialSection(Section):  # noqa: D101
-    LATER = ("google_id_token", "google_access_token", "impersonate", "secret", "token_exchange")
+class SecretHeaderSection(Section):  # noqa: D101
+    name: HeaderName
+    secret: Annotated[str, _text(fields.secret)]
+    prefix: Prefix = ""
 
-    header: HeaderSection
+    def entry(self, _: Path) -> SecretHeader:  # noqa: D102
+        return SecretHeader(name=self.name, secret=self.secret, prefix=self.prefix)
 
-    def entry(self, folder: Path) -> HeaderCredential:  # noqa: D102
-        return HeaderCredential(name=self.header.name, file=folder / self.header.file, prefix=self.header.prefix)
+
+class GoogleIdTokenSection(Section):  # noqa: D101
+    audience: Annotated[str, _text(fields.target_audience)]
+    impersonate: Account | None = None
+
+    def entry(self, _: Path) -> GoogleIdToken:  # noqa: D102
+        return GoogleIdToken(audience=self.audience, impersonate=self.impersonate)
+
+
+class GoogleAccessTokenSection(Section):  # noqa: D101
+    scopes: list[Annotated[str, _text(fields.scope)]]
+    impersonate: Account | None = None
+
+    def entry(self, _: Path) -> GoogleAccessToken:  # noqa: D102
+        return GoogleAccessToken(scopes=tuple(self.scopes), impersonate=self.impersonate)
+
+
+class CredentialSection(Section):
+    """One of its keys; `consistency` sees to that."""
+
+    LATER = ("token_exchange",)
+
+    header: FileHeaderSection | None = None
+    google_id_token: GoogleIdTokenSection | None = None
+    google_access_token: GoogleAccessTokenSection | None = None
+    secret: SecretHeaderSection | None = None
+
+    def entry(self, folder: Path) -> CredentialEntry | None:  # noqa: D102
+        given = self.header or self.google_id_token or self.google_access_token or self.secret
+        return given.entry(folder) if given else None
 
 
 class UpstreamSection(Section):  # noqa: D101

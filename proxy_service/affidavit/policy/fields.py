@@ -23,6 +23,12 @@ _ADDRESS = re.compile(r"[!-~]+@[!-~]+", re.ASCII)
 _DOMAIN = re.compile(r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z0-9-]+", re.ASCII)
 _VISIBLE = re.compile(r"[!-~]+", re.ASCII)
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)  # RFC 9110 section 5.6.2
+_ACCOUNT = re.compile(r"[a-z0-9.-]+@([a-z0-9-]+\.)+gserviceaccount\.com", re.ASCII)  # it becomes a part of a URL
+_SECRET = re.compile(  # Secret Manager's resource names, and the short form of them
+    r"secret:[A-Za-z0-9_-]{1,255}(@[1-9][0-9]*)?"
+    r"|projects/[a-z0-9.:-]+/secrets/[A-Za-z0-9_-]{1,255}/versions/(latest|[1-9][0-9]*)",
+    re.ASCII,
+)
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 # gcloud's own OAuth client: everybody's `gcloud auth print-identity-token` has this audience.
@@ -30,7 +36,7 @@ _GCLOUD = "32555940559.apps.googleusercontent.com"
 # What the gateway itself says on the upstream leg.
 _TAKEN_HEADERS = frozenset(
     {"accept", "accept-encoding", "connection", "content-length", "content-type", "host", "te", "trailer"}
-    | {"last-event-id", "traceparent", "tracestate", "transfer-encoding", "upgrade"}
+    | {"last-event-id", "traceparent", "tracestate", "transfer-encoding", "upgrade", "user-agent"}
 )
 
 
@@ -135,6 +141,27 @@ def header_prefix(text: str) -> str:
     if not re.fullmatch(r"[ -~]*", text):
         raise ValueError("a prefix is printable ASCII, as in 'Bearer '")
     return text
+
+
+def target_audience(text: str) -> str:
+    """Check the audience of a token that the gateway shows."""
+    return _check(_VISIBLE, text, "an audience, as in https://warehouse-abc.a.run.app")
+
+
+def scope(text: str) -> str:
+    """Check what an access token is good for."""
+    return _check(_VISIBLE, text, "a scope, as in https://www.googleapis.com/auth/bigquery.readonly")
+
+
+def service_account(text: str) -> str:
+    """Check the address of a service account."""
+    return _check(_ACCOUNT, text, "a service account, as in reader@my-project.iam.gserviceaccount.com")
+
+
+def secret(text: str) -> str:
+    """Check a reference to a secret of Secret Manager."""
+    example = "a reference to a secret: secret:NAME, secret:NAME@VERSION or projects/P/secrets/NAME/versions/latest"
+    return _check(_SECRET, text, example)
 
 
 def sentence(text: str) -> str:

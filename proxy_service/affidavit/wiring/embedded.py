@@ -19,6 +19,7 @@ from affidavit.evidence.ports import Bus
 from affidavit.evidence.writer import Randomness
 from affidavit.gateway.ports import Telemetry
 from affidavit.policy.configuration import Configuration
+from affidavit.wiring.credentials import open_credentials
 from affidavit.wiring.data_folder import DataFolder
 from affidavit.wiring.gateway import Ports
 from affidavit.wiring.random_pool import RandomPool
@@ -31,6 +32,7 @@ class EmbeddedFolder:
     """A data folder as the gateway uses it."""
 
     data: DataFolder
+    environment: Mapping[str, str]
     clock: Clock
     random: Randomness
     ledger: Ledger
@@ -53,7 +55,7 @@ class EmbeddedFolder:
         telemetry = open_telemetry(environment, instance=os.urandom(8).hex())
         data = DataFolder.open(root)
         ledger = Ledger(State(data.state_path, system_clock))
-        return cls(data, system_clock, RandomPool(os.urandom), ledger, telemetry)
+        return cls(data, environment, system_clock, RandomPool(os.urandom), ledger, telemetry)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -78,13 +80,16 @@ class EmbeddedFolder:
         """Return what the gateway needs of the outside; keys are made at the first start.
 
         Raises:
-            Misconfigured: The folder's log has another origin, so nothing that is recorded could enter it.
+            Misconfigured: The folder's log has another origin, so nothing that is recorded could enter it; or a
+                mounted file is missing or wrong.
         """
+        credentials = open_credentials(configuration.upstreams, self.environment, self.clock)
         self.data.keys().signer(configuration.origin)
         return Ports(
             bus=self._bus,
             evidence=self.data.evidence,
             ledger=self.ledger,
+            credentials=credentials,
             secret=self.data.keys().mask_key(),
             clock=self.clock,
             random=self.random,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,13 +17,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from affidavit.adapters.key_sets import from_file, from_uri
 from affidavit.clock import MINUTE, SECOND, Clock
-from affidavit.errors import Misconfigured
 from affidavit.evidence.fingerprints import Fingerprints, derive
 from affidavit.evidence.ports import Bus, EvidenceStore
 from affidavit.evidence.recorder import Recorder
 from affidavit.evidence.registration import attestation_audience
 from affidavit.evidence.writer import Provenance, Randomness, Writer
 from affidavit.gateway.answers import Answers
+from affidavit.gateway.credentials import UpstreamCredential
 from affidavit.gateway.data_path import DataPath
 from affidavit.gateway.decisions import Decisions
 from affidavit.gateway.definitions import Definitions
@@ -56,6 +56,7 @@ class Ports:
     """What the gateway needs of the outside, chosen by whoever puts it together.
 
     Attributes:
+        credentials: What each upstream is shown, by its name.
         attest: Gives a token of the service account that this process runs as, for an audience.
         image, revision: What runs, for the registration.
     """
@@ -63,6 +64,7 @@ class Ports:
     bus: Callable[[str], Bus]
     evidence: EvidenceStore
     ledger: DefinitionLedger
+    credentials: Mapping[str, UpstreamCredential]
     secret: bytes
     clock: Clock
     random: Randomness
@@ -87,8 +89,12 @@ class Gateway:
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     def start(self) -> None:
-        """Begin what runs beside calls: keys kept fresh, tools listed, signs of life."""
-        work = [self._live(), *(keys.keep_fresh() for keys in self.keys), *map(self._list, self.upstreams)]
+        """Begin what runs beside calls: keys and credentials kept fresh, tools listed, signs of life."""
+        renewals = [
+            *(keys.keep_fresh() for keys in self.keys),
+            *(upstream.credential.keep_fresh() for upstream in self.upstreams),
+        ]
+        work = [self._live(), *renewals, *map(self._list, self.upstreams)]
         self.tasks = [asyncio.ensure_future(one) for one in work]
 
     async def close(self) -> bool:
@@ -126,18 +132,18 @@ async def open_gateway(configuration: Configuration, ports: Ports, *, loopback: 
     """Register a writer, say what it starts with, and put the data path together.
 
     Raises:
-        Misconfigured: A mounted file is missing or wrong, or nobody attests the key.
-        Unavailable: The evidence store takes no registration or no record.
+        Misconfigured: A credential cannot be had, or nobody attests the key.
+        Unavailable: The same, for now; or the evidence store takes no registration or no record.
     """
-    # Wrong files are found before anything is written.
-    credentials = {entry.name: _credential(entry) for entry in configuration.upstreams}
+    # What cannot be had is found before anything is written.
+    await asyncio.gather(*(credential.refresh() for credential in ports.credentials.values()))
     writer = _register(configuration, ports)
     recorder = Recorder(writer, ports.bus(writer.id))
     recorder.add("writer:opened", {"role": writer.role})
     await _load_policy(recorder, configuration)
     keys = _issuer_keys(configuration, recorder, ports.clock)
     await asyncio.gather(*(one.refresh() for one in keys))
-    upstreams = tuple(_upstream(entry, credentials[entry.name]) for entry in configuration.upstreams)
+    upstreams = tuple(_upstream(entry, ports.credentials[entry.name]) for entry in configuration.upstreams)
     return _assemble(configuration, ports, recorder, upstreams, keys, loopback=loopback, port=port)
 
 
@@ -245,22 +251,9 @@ def _authenticator(configuration: Configuration, keys: Iterable[IssuerKeys], clo
     return Authenticator(issuers, keys={one.name: one for one in keys}, directory=directory, clock=clock)
 
 
-def _upstream(entry: UpstreamEntry, credential: dict[str, str]) -> Upstream:
-    timeout = entry.timeout / SECOND
-    forwarder = HttpForwarder(entry.url, timeout=timeout, credential=credential)
-    return Upstream(name=entry.name, forwarder=forwarder, retention_class=entry.retention)
-
-
-def _credential(entry: UpstreamEntry) -> dict[str, str]:
-    if entry.credential is None:
-        return {}
-    try:
-        mounted = entry.credential.file.read_bytes()
-    except OSError as error:
-        raise Misconfigured(
-            f"upstream {entry.name}: {entry.credential.file} cannot be read: {error.strerror}"
-        ) from error
-    return {entry.credential.name: entry.credential.value(mounted)}
+def _upstream(entry: UpstreamEntry, credential: UpstreamCredential) -> Upstream:
+    forwarder = HttpForwarder(entry.url, timeout=entry.timeout / SECOND)
+    return Upstream(name=entry.name, forwarder=forwarder, credential=credential, retention_class=entry.retention)
 
 
 def _own_principal(configuration: Configuration, writer: Writer) -> Principal:

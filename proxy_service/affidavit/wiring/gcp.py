@@ -25,6 +25,7 @@ from affidavit.gateway.ports import Telemetry
 from affidavit.policy.configuration import Configuration
 from affidavit.policy.document import STANDARD
 from affidavit.settings import ProxySettings
+from affidavit.wiring.credentials import open_credentials
 from affidavit.wiring.doctor import gateway_can_start
 from affidavit.wiring.gateway import Ports
 from affidavit.wiring.random_pool import RandomPool
@@ -80,7 +81,7 @@ class CloudGateway:
 
         Raises:
             Misconfigured: A retention class has no bucket, the deployment's secret is none, or something that records
-                need is missing or not for this account; each with its mend.
+                need is missing or not for this account; each with its mend. Or a mounted file is missing or wrong.
             Unavailable: Google does not answer.
         """
         classes = {STANDARD, *configuration.retention, *(upstream.retention for upstream in configuration.upstreams)}
@@ -89,6 +90,7 @@ class CloudGateway:
                 f"AFFIDAVIT_BODY_BUCKETS has no bucket for the retention class {', '.join(without)}: add it there "
                 "and to `retention` in terraform/audit"
             )
+        credentials = open_credentials(configuration.upstreams, self.environment, self.clock)
         if not emulated(self.environment):  # what permissions are worth, an emulator does not know
             gateway_can_start(self.settings, configuration, self.environment)
         secret = self.secrets.read(self.settings.deployment_secret).value
@@ -100,6 +102,7 @@ class CloudGateway:
             bus=self._bus,
             evidence=self.evidence,
             ledger=self.ledger,
+            credentials=credentials,
             secret=secret,
             clock=self.clock,
             random=RandomPool(os.urandom),

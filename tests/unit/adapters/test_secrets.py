@@ -8,6 +8,7 @@ import pytest
 
 from affidavit.adapters.gcp.secrets import Secrets, open_secrets
 from affidavit.errors import Misconfigured, Unavailable
+from affidavit.policy import fields
 from fakes.secret_server import SecretServer
 
 TOKEN = "projects/acme-gateway/secrets/warehouse-token"
@@ -63,6 +64,14 @@ def test_what_is_no_reference_is_refused_before_anybody_is_asked(server, secrets
     with pytest.raises(Misconfigured, match="no reference"):
         secrets.read(reference)
     assert server.reads == 0
+
+
+@pytest.mark.parametrize("reference", ["secret:a-B_1", "secret:a@7", f"{TOKEN}/versions/7", f"{TOKEN}/versions/latest"])
+def test_what_the_configuration_takes_for_a_reference_is_one(server, secrets, reference):
+    assert fields.secret(reference) == reference
+
+    with pytest.raises(Misconfigured, match="versions add"):
+        secrets.read(reference)
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,44 @@ def test_a_good_file_is_explained_to_programs(capsys):
     assert said["notes"] == []
 
 
+CREDENTIALS = [
+    (
+        "google_id_token: {audience: https://w.run.app}",
+        "header Authorization with a Google ID token for https://w.run.app, of the account that the gateway runs as",
+    ),
+    (
+        "google_access_token: {scopes: [a, b], impersonate: reader@p.iam.gserviceaccount.com}",
+        "header Authorization with a Google access token for a, b, of reader@p.iam.gserviceaccount.com",
+    ),
+    (
+        'secret: {name: X-Key, secret: "secret:warehouse-key@7"}',
+        "header X-Key from secret:warehouse-key@7, read again every 5 minutes",
+    ),
+]
+FIXED = 'header: {name: Authorization, prefix: "Bearer ", file: ./warehouse-token}'
+
+
+@pytest.mark.parametrize(("credential", "explained"), CREDENTIALS)
+def test_each_credential_is_explained(credential, explained, tmp_path, capsys):
+    path = tmp_path / "affidavit.yaml"
+    path.write_text(EXAMPLE.read_text().replace(FIXED, credential))
+
+    assert run(path) == 0
+    assert f"sends      {explained}\n" in capsys.readouterr().out
+    assert run(path, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["upstreams"][0]["credential"] == explained
+
+
+@pytest.mark.parametrize("kind", ["google_id_token", "google_access_token", "secret"])
+def test_what_the_example_says_in_comments_holds_as_well(kind, tmp_path):
+    text = EXAMPLE.read_text()
+    (line,) = [line for line in text.splitlines() if line.strip().startswith(f"# {kind}:")]
+    path = tmp_path / "affidavit.yaml"
+    path.write_text(text.replace(FIXED, line.strip().removeprefix("# ")))
+
+    assert run(path) == 0
+
+
 def test_a_wrong_file_has_all_its_errors_with_their_lines(broken, capsys):
     assert run(broken) == 2
 
@@ -57,7 +95,7 @@ def test_a_wrong_file_has_all_its_errors_with_their_lines(broken, capsys):
     first, second = err.splitlines()
     assert out == ""
     assert first.startswith(f"{broken}:3: version: must be 1")
-    assert second.startswith(f"{broken}:53: rules[0].[red]x[/]: unknown key")
+    assert second.startswith(f"{broken}:57: rules[0].[red]x[/]: unknown key")
 
 
 def test_a_wrong_file_has_all_its_errors_for_programs(broken, capsys):
@@ -65,7 +103,7 @@ def test_a_wrong_file_has_all_its_errors_for_programs(broken, capsys):
 
     said = json.loads(capsys.readouterr().out)
     assert said["file"] == str(broken)
-    assert [error["line"] for error in said["errors"]] == [3, 53]
+    assert [error["line"] for error in said["errors"]] == [3, 57]
 
 
 def test_a_file_that_is_not_there_is_an_error_and_no_accident(tmp_path, capsys):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from affidavit.clock import MINUTE, SECOND
 from affidavit.errors import Misconfigured
-from affidavit.policy.configuration import HeaderCredential
+from affidavit.policy.credentials import FileHeader, GoogleAccessToken, GoogleIdToken, SecretHeader
 from affidavit.policy.document import load
 from affidavit.policy.problems import ConfigurationErrors
 
@@ -96,6 +96,33 @@ def test_files_are_meant_from_the_folder_of_the_configuration():
 
     assert configuration.issuers[0].jwks_file == Path("/etc/affidavit/jwks.json")
     assert configuration.upstreams[0].credential.file == Path("/run/token")
+
+
+GOOGLES = [
+    (
+        "google_id_token: {audience: 'https://w.example.com'}",
+        GoogleIdToken(audience="https://w.example.com", impersonate=None),
+    ),
+    (
+        "google_access_token: {scopes: [email], impersonate: r@p.iam.gserviceaccount.com}",
+        GoogleAccessToken(scopes=("email",), impersonate="r@p.iam.gserviceaccount.com"),
+    ),
+    (
+        "secret: {name: X-Key, prefix: 'key ', secret: 'secret:warehouse@7'}",
+        SecretHeader(name="X-Key", prefix="key ", secret="secret:warehouse@7"),
+    ),
+    (
+        "secret: {name: X-Key, secret: projects/p/secrets/warehouse/versions/latest}",
+        SecretHeader(name="X-Key", prefix="", secret="projects/p/secrets/warehouse/versions/latest"),
+    ),
+]
+
+
+@pytest.mark.parametrize(("said", "meant"), GOOGLES)
+def test_a_credential_of_googles_is_read(said, meant):
+    (upstream,) = read(changed("kind: mcp", f"kind: mcp\n    credential: {{{said}}}")).upstreams
+
+    assert upstream.credential == meant
 
 
 def test_addresses_are_one_address_in_whatever_letters():
@@ -207,8 +234,8 @@ LINES = [
     ("kind: mcp", "kind: mcp\n    statements: {}", "19: upstreams[0].statements: not supported yet"),
     (
         "kind: mcp",
-        "kind: mcp\n    credential: {google_id_token: {audience: x}}",
-        "19: upstreams[0].credential.google_id_token: not supported yet",
+        "kind: mcp\n    credential: {token_exchange: {audience: x}}",
+        "19: upstreams[0].credential.token_exchange: not supported yet",
     ),
     (
         "kind: mcp",
@@ -219,6 +246,61 @@ LINES = [
         "kind: mcp",
         "kind: mcp\n    credential: {header: {name: Host, file: x}}",
         "19: upstreams[0].credential.header.name: the header 'Host' is not for credentials",
+    ),
+    (
+        "kind: mcp",
+        "kind: mcp\n    credential: {header: {name: User-Agent, file: x}}",
+        "19: upstreams[0].credential.header.name: the header 'User-Agent' is not for credentials",
+    ),
+    (
+        "kind: mcp",
+        "kind: mcp\n    credential: {}",
+        "19: upstreams[0].credential: give one of header, google_id_token, google_access_token, secret",
+    ),
+    (
+        "kind: mcp",
+        "kind: mcp\n    credential: {header: {name: A, file: x}, google_id_token: {audience: x}}",
+        "19: upstreams[0].credential.google_id_token: either header or google_id_token, not both",
+    ),
+    (
+        "kind: mcp",
+        "kind: mcp\n    credential: {google_id_token: {}}",
+        "19: upstreams[0].credential.google_id_token.audience: this is missing",
+    ),
+    (
+        "kind: mcp",
+        "kind: mcp\n    credential: {google_id_token: {audience: a b}}",
+        "19: upstreams[0].credential.google_id_token.audience: 'a b' is not an audience",
+    ),
+    (
+        "kind: mcp",
+        "kind: mcp\n    credential: {google_id_token: {audience: x, impersonate: ana@example.com}}",
+        "19: upstreams[0].credential.google_id_token.impersonate: 'ana@example.com' is not a service account",
+    ),
+    (
+        "kind: mcp",
+        "kind: mcp\n    credential: {google_id_token: {audience: x, impersonate: 'a/b@c.gserviceaccount.com'}}",
+        "19: upstreams[0].credential.google_id_token.impersonate: 'a/b@c.gserviceaccount.com' is not a service account",
+    ),
+    (
+        "kind: mcp",
+        "kind: mcp\n    credential: {google_access_token: {scopes: []}}",
+        "19: upstreams[0].credential.google_access_token.scopes: there must be at least one",
+    ),
+    (
+        "kind: mcp",
+        "kind: mcp\n    credential: {google_access_token: {scopes: [a b]}}",
+        "19: upstreams[0].credential.google_access_token.scopes[0]: 'a b' is not a scope",
+    ),
+    (
+        "kind: mcp",
+        "kind: mcp\n    credential: {secret: {name: X-Key, secret: warehouse}}",
+        "19: upstreams[0].credential.secret.secret: 'warehouse' is not a reference to a secret",
+    ),
+    (
+        "kind: mcp",
+        "kind: mcp\n    credential: {secret: {name: X-Key, secret: 'secret:a@latest'}}",
+        "19: upstreams[0].credential.secret.secret: 'secret:a@latest' is not a reference to a secret",
     ),
     (
         "kind: mcp",
@@ -308,9 +390,9 @@ def test_all_errors_are_said_at_once_in_the_order_of_their_lines():
 
 
 def test_beside_what_is_not_supported_yet_nothing_is_called_missing():
-    text = changed("kind: mcp", "kind: mcp\n    credential: {google_id_token: {audience: x}}")
+    text = changed("kind: mcp", "kind: mcp\n    statements: {}", changed("    url: http://127.0.0.1:9000/mcp\n", ""))
 
-    assert wrong(text) == ["19: upstreams[0].credential.google_id_token: not supported yet"]
+    assert wrong(text) == ["19: upstreams[0].statements: not supported yet"]
 
 
 def test_the_design_file_is_refused_for_what_is_not_built_and_for_nothing_else():
@@ -396,7 +478,7 @@ def test_a_number_that_reads_in_two_ways_is_no_number(number):
 
 def test_a_secret_that_is_empty_is_none():
     with pytest.raises(Misconfigured):
-        HeaderCredential(name="X", file=Path("/run/token"), prefix="key=").value(b"\n")
+        FileHeader(name="X", file=Path("/run/token"), prefix="key=").value(b"\n")
 
 
 @pytest.mark.parametrize(
@@ -458,7 +540,7 @@ def test_no_slip_of_the_pen_is_an_accident(at, cut, put):
 
 # The credential that a configuration names.
 
-CREDENTIAL = HeaderCredential(name="Authorization", file=Path("/run/token"), prefix="Bearer ")
+CREDENTIAL = FileHeader(name="Authorization", file=Path("/run/token"), prefix="Bearer ")
 
 
 @pytest.mark.parametrize("mounted", [b"abc", b"abc\n", b"abc\r\n"])

@@ -29,9 +29,15 @@ _MENDS: Mapping[type[Exception], str] = {
 
 @dataclass(frozen=True, slots=True)
 class Secret:
-    """One value, and which version of the secret it was; its text never shows the value."""
+    """One value, and which version of the secret it was; its text never shows the value.
+
+    Attributes:
+        name: The secret's resource name, as it was asked for.
+        version: Its number.
+    """
 
     value: bytes = field(repr=False)
+    name: str
     version: str
 
 
@@ -60,7 +66,7 @@ class Secrets:
         value = bytes(answer.payload.data)
         if google_crc32c.value(value) != answer.payload.data_crc32c:
             raise Unavailable(f"{name}: the secret was damaged on its way")
-        return Secret(value, answer.name.rpartition("/")[2])
+        return Secret(value, name.partition("/versions/")[0], answer.name.rpartition("/")[2])
 
     def _resource(self, reference: str) -> str:
         if _NAME.fullmatch(reference):
