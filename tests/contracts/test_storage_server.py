@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import urllib.request
 import uuid
 
 import pytest
@@ -216,6 +217,19 @@ def test_a_bucket_is_made_once_and_removed_when_it_is_empty(strict, bucket):
     blob.delete()
     bucket.delete()
     assert [one.name for one in strict.client.list_buckets(project="p")] == ["log"]
+
+
+def test_it_tells_what_it_has_answered_and_does_not_count_who_asks(strict, bucket):
+    """Source: fakes/storage_server/tally.py; what is billed is told by operation and status."""
+    put(bucket, "a", b"one")
+    with pytest.raises(PreconditionFailed):
+        put(bucket, "a", b"two", if_generation_match=0)
+    for _ in range(2):
+        with urllib.request.urlopen(f"{strict.server.url}/_internal/requests", timeout=5) as answer:
+            told = json.load(answer)
+        assert told == [
+            {"operation": "objects.insert", "bucket": "evidence", "status": status, "count": 1} for status in (200, 412)
+        ]
 
 
 def test_it_runs_as_a_process_and_keeps_its_folder(tmp_path):

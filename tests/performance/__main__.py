@@ -1,6 +1,6 @@
 """`make bench`: one run, one table.
 
-    PYTHONPATH=tests python -m performance [--quick] [--json FILE] [--part proxies|endurance|audit] [--profile]
+    PYTHONPATH=tests python -m performance [--quick] [--json FILE] [--part proxies|endurance|cloud|audit] [--profile]
 
 Nothing here fails for being slow: exit status 1 means that something broke, an answer was wrong, or verify is red.
 """
@@ -71,7 +71,7 @@ def _size(chosen: argparse.Namespace) -> Size:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench", description="How fast, and with how much memory.")
-    parser.add_argument("--quick", action="store_true", help="about 30 seconds; too short for figures to publish")
+    parser.add_argument("--quick", action="store_true", help="about two minutes; too short for figures to publish")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures and rounds there, too")
     parser.add_argument("--calls", type=int, metavar="N", help="calls to see whether memory stays flat (200,000)")
     parser.add_argument("--records", type=int, metavar="N", help="records of the large log (1,000,000)")

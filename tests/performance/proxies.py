@@ -7,7 +7,7 @@ over the rounds. Source: the requirements, "Speed and memory".
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -75,8 +75,8 @@ class Syncs:
         return {"fdatasync_ns": self.grown, "fdatasync_laid_out_ns": self.laid_out}
 
 
-def one_connection(ways: Sequence[Measured], disk: Syncs, *, rounds: int, calls: int, syncs: int) -> None:
-    """Time single calls in rounds, and the disk's syncs in the same rounds."""
+def one_connection(ways: Sequence[Measured], *, rounds: int, calls: int, between: Callable[[], object]) -> None:
+    """Time single calls in rounds, and do something else after each round."""
     connections = [OneConnection(way.target) for way in ways]
     try:
         for number in range(rounds):
@@ -85,22 +85,24 @@ def one_connection(ways: Sequence[Measured], disk: Syncs, *, rounds: int, calls:
                 times = connection.times(calls)
                 way.p50.append(percentile(times, 0.50) / 1000)
                 way.p99.append(percentile(times, 0.99) / 1000)
-            disk.take(-(-syncs // rounds))
+            between()
     finally:
         for connection in connections:
             connection.close()
 
 
-def many_connections(ways: Sequence[Measured], wrk: Wrk, gateway: Gateway, *, rounds: int, seconds: float) -> None:
-    """Load each way in rounds; the next begins only once the gateway's worker has nothing left to do."""
+def many_connections(
+    ways: Sequence[Measured], wrk: Wrk, *, rounds: int, seconds: float, resting: Callable[[], object]
+) -> None:
+    """Load each way in rounds; the next begins only once what the one before has left to be done is done."""
     for number in range(rounds):
         for way in _turned(list(ways), number):
-            rest(gateway)
+            resting()
             before = sum(map(cpu_seconds, way.pids))
             way.loads.append(wrk.load(way.target, seconds))
             used = sum(map(cpu_seconds, way.pids)) - before
             way.cpu_us.append(used / way.loads[-1].requests * 1e6)
-    rest(gateway)
+    resting()
 
 
 def rest(gateway: Gateway) -> float:

@@ -58,6 +58,7 @@ class Report:
         machine: Where it ran.
         rows: One for each target of calls: heading to cell.
         figures: In the order in which they were found.
+        tables: Others, each of rows with the same headings.
         details: Of each part, for whoever wants the rounds.
         broken: What went wrong; then the run fails.
     """
@@ -65,6 +66,7 @@ class Report:
     machine: Mapping[str, str]
     rows: list[dict[str, str]] = field(default_factory=list)
     figures: list[Figure] = field(default_factory=list)
+    tables: list[list[dict[str, str]]] = field(default_factory=list)
     details: dict[str, Any] = field(default_factory=dict)
     broken: list[str] = field(default_factory=list)
 
@@ -74,6 +76,7 @@ class Report:
             "machine": self.machine,
             "targets": self.rows,
             "figures": [asdict(figure) for figure in self.figures],
+            "tables": self.tables,
             "details": self.details,
             "broken": self.broken,
         }
@@ -100,6 +103,8 @@ class Screen:
             self._table([*report.rows[0]], (row.values() for row in report.rows))
         if report.figures:
             self._table(["figure", "measured", "to reach", ""], map(_cells, report.figures))
+        for rows in report.tables:
+            self._table([*rows[0]], (row.values() for row in rows))
         for broken in report.broken:
             self.console.print(f"[red]BROKEN[/red]: {broken}", markup=True)
 

@@ -10,8 +10,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from performance import auditing, endurance, profiling, proxies
+from performance import auditing, costs, endurance, profiling, proxies
 from performance.clients import Target, Wrk
+from performance.emulated import emulated
 from performance.endurance import answered
 from performance.gateway import Gateway, running_gateway
 from performance.machine import SyncedFile, describe
@@ -20,7 +21,7 @@ from performance.proxies import Measured, Syncs
 from performance.report import Found, Report, Screen
 
 CONNECTIONS = 32  # the requirements
-PARTS = ("proxies", "endurance", "audit")
+PARTS = ("proxies", "endurance", "cloud", "audit")
 THROUGH = "/gateway"  # the path at the upstream by which the gateway's calls are told from the others'
 
 
@@ -88,6 +89,9 @@ class Run:
         with self._part("calls"):
             if {"proxies", "endurance"} & set(parts):
                 self._calls(parts)
+        with self._part("cloud"):
+            if "cloud" in parts:
+                self._cloud()
         with self._part("audit"):
             if "audit" in parts:
                 self._audit()
@@ -154,9 +158,12 @@ class Run:
             ways = [direct, unaudited, audited]
             self._screen.say(f"1 connection, {size.rounds} rounds")
             with self._disk() as disk:
-                proxies.one_connection(ways, disk, rounds=size.rounds, calls=size.calls, syncs=size.syncs)
+                syncs = -(-size.syncs // size.rounds)
+                proxies.one_connection(ways, rounds=size.rounds, calls=size.calls, between=lambda: disk.take(syncs))
             self._screen.say(f"{CONNECTIONS} connections, {size.load_rounds} rounds of {size.seconds:g} s each")
-            proxies.many_connections(ways, wrk, gateway, rounds=size.load_rounds, seconds=size.seconds)
+            proxies.many_connections(
+                ways, wrk, rounds=size.load_rounds, seconds=size.seconds, resting=lambda: proxies.rest(gateway)
+            )
             self.report.rows += [way.row() for way in ways]
         details = {way.target.name: way.details() for way in ways} | disk.details()
         self._add("proxies", (proxies.figures(direct, unaudited, audited, disk), details))
@@ -172,6 +179,17 @@ class Run:
         calls = self._size.endurance
         self._screen.say(f"{calls:,} calls through the gateway")
         self._add("endurance", endurance.endure(gateway, wrk, lambda: answered(port, THROUGH), calls))
+
+    def _cloud(self) -> None:
+        """Everything that needs a deployment on emulators."""
+        size = self._size
+        self._screen.say("starting a deployment on emulators")
+        with emulated(self._folder / "cloud", self._screen.say) as one:
+            one.measure(rounds=size.load_rounds, calls=size.calls, seconds=size.seconds)
+            self.report.rows += [way.row() for way in one.ways[CONNECTIONS]]
+            self.report.figures += one.figures()
+            self.report.tables += [costs.per_calls(one.loads), *costs.per_run(one.few, one.loads)]
+            self.report.figures.append(one.verified())
 
     def _audit(self) -> None:
         """Everything that needs a large log."""

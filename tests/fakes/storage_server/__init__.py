@@ -2,7 +2,8 @@
 
 Retention and its lock, generations, preconditions on every verb, one change a second of one name, checksums and
 permissions; with faults as tests want them, each not persisted or persisted with its answer lost. Google's own client
-talks to it. `python -m fakes.storage_server --port N` runs it as a process.
+talks to it. `python -m fakes.storage_server --port N` runs it as a process; `GET /_internal/requests` tells what it has
+answered.
 
 Source: Cloud Storage JSON API v1; google-cloud "Cloud Storage".
 """

@@ -12,7 +12,8 @@ from typing import Any, Self
 from fakes.storage_server.buckets import Buckets
 from fakes.storage_server.faults import Fault, Faults, Seen
 from fakes.storage_server.resources import Bucket
-from fakes.storage_server.wire import Answer, JsonApi, Request
+from fakes.storage_server.tally import PATH, Tally
+from fakes.storage_server.wire import JSON, Answer, JsonApi, Request
 
 LOOPBACK = "127.0.0.1"
 SILENT_S = 30.0  # at most; callers have a deadline
@@ -32,6 +33,7 @@ class StorageServer:
         self._http = _Http((LOOPBACK, port), _Handler)
         self._http.api = JsonApi(self.buckets)
         self._http.faults = self.faults
+        self._http.tally = Tally()
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True)
 
     @property
@@ -84,6 +86,7 @@ class _Http(ThreadingHTTPServer):
     request_queue_size = 128
     api: JsonApi
     faults: Faults
+    tally: Tally
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing of clients that are gone."""
@@ -97,11 +100,15 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.path == PATH:
+            return self._send(Answer(body=self.server.tally.form(), headers={"Content-Type": JSON}))
         asked = Request(self.command, self.path, self.headers, body)  # type: ignore[arg-type]
         seen = asked.read()
         fault = self.server.faults.next_for(seen)
         if fault is None:
-            return self._send(self.server.api.answer(asked, seen))
+            answer = self.server.api.answer(asked, seen)
+            self.server.tally.note(seen, answer.status)
+            return self._send(answer)
         if fault.how == "garbled":
             return self._send(_garbled(self.server.api, asked, seen))
         if fault.persisted:
