@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-
-from google.cloud.storage import Client
+from typing import Any
 
 from affidavit.adapters.embedded.directory import Scratch
 from affidavit.adapters.gcp.bucket import CloudBucket, Patience
@@ -19,9 +18,9 @@ from affidavit.adapters.gcp.storage import open_client
 
 @dataclass(frozen=True, slots=True)
 class Mirrors:
-    """Opens buckets with one client."""
+    """Opens buckets with one client, of Cloud Storage."""
 
-    client: Client
+    client: Any
 
     def open(
         self, bucket: str, folder: Path, *, aside: Path | None, scratch: Scratch, is_of_format: Callable[[str], bool]
