@@ -29,6 +29,7 @@ class IamServer:
         accounts: Those that are there.
         failing: A status that is answered instead, or None.
         asked: What came: account, method and content.
+        bearers: Who asked, as they said it.
         instead: What is answered under 200 instead, or None.
     """
 
@@ -37,6 +38,7 @@ class IamServer:
         self.issuer = Issuer(GOOGLE, algorithm="RS256")
         self.failing: int | None = None
         self.instead: Any = None
+        self.bearers: list[str | None] = []
         self.asked: list[tuple[str, str, Mapping[str, Any]]] = []
 
     @contextlib.contextmanager
@@ -49,6 +51,7 @@ class IamServer:
 
             def do_POST(self) -> None:
                 content = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                outer.bearers.append(self.headers.get("Authorization"))
                 status, value = outer.answer(self.path, content)
                 body = json.dumps(value).encode()
                 self.send_response(status)

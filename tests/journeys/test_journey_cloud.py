@@ -6,7 +6,7 @@ seconds, while 16 clients have 1,000 calls done.
 
 import pytest
 
-from cloud.deployment import deployed
+from cloud.deployment import ACCOUNT, deployed
 from cloud.story import CALLS, play
 from fakes.evidence_folder import EvidenceFolder
 
@@ -54,6 +54,6 @@ def test_the_checker_finds_nothing_either(ending):
 def test_what_the_upstream_was_shown_is_on_record_without_being_it(ending):
     shown = [record["credential"] for record in EvidenceFolder(ending.copy).records("call:requested")]
 
-    about = {"account": None, "audience": "https://warehouse.example.com", "kind": "google_id_token"}
+    about = {"account": ACCOUNT, "audience": "https://warehouse.example.com", "kind": "google_id_token"}
     assert shown == [about] * len(shown)
     assert len(shown) >= CALLS

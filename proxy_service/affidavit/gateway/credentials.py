@@ -25,7 +25,7 @@ from affidavit.evidence.canonical import encode
 AHEAD: Micros = 225 * SECOND
 REREAD: Micros = 5 * MINUTE  # of what has no end of its own, so that a new version of a secret is soon in use
 STALE: Micros = DAY  # how long that serves while it cannot be read, as the keys of issuers do
-IN_FLIGHT: Micros = 10 * SECOND  # before its end, in which a token is not sent any more: it has a way to go
+MARGIN: Micros = 30 * SECOND  # what runs out sooner is not shown: the upstream's clock is another one
 RETRY: Micros = SECOND  # after the first failure; each further one doubles it
 MAX_RETRY: Micros = 30 * SECOND
 LOOK: Micros = (
@@ -194,7 +194,7 @@ class FetchedCredential:
         if fetched.expires is None:
             ends, due = now + STALE, now + REREAD
         else:
-            ends = fetched.expires - IN_FLIGHT
+            ends = fetched.expires - MARGIN
             due = fetched.expires - min(AHEAD, (fetched.expires - now) // 2)  # of a short life, half
         if ends <= now:
             raise Unavailable(f"upstream {self._name}: the credential that came has run out: is the clock right?")

@@ -112,9 +112,9 @@ async def test_a_token_is_not_sent_in_its_last_seconds():
     world = World(60 * MINUTE)
     await world.credential.refresh()
 
-    world.now = NOW + 60 * MINUTE - 11 * SECOND
+    world.now = NOW + 59 * MINUTE + 29 * SECOND
     assert world.credential.shown.headers == {"X-Key": "1"}
-    world.now = NOW + 60 * MINUTE - 10 * SECOND
+    world.now = NOW + 59 * MINUTE + 30 * SECOND
     with pytest.raises(Refused):
         world.credential.shown  # noqa: B018
 

@@ -42,7 +42,7 @@ def own_id_token(audience: str) -> Fetched:
         Misconfigured: It runs as none.
         Unavailable: No answer.
     """
-    request = _Request()
+    request = Patience()
     with _translated(_NO_ID_TOKENS):
         credentials = google.oauth2.id_token.fetch_id_token_credentials(audience, request)  # type: ignore[no-untyped-call]
         credentials.refresh(request)
@@ -53,7 +53,7 @@ def own_id_token(audience: str) -> Fetched:
 
 def own_access_token(scopes: Sequence[str]) -> Fetched:
     """Return an access token of this process's own account; raises as `own_id_token` does."""
-    request = _Request()
+    request = Patience()
     with _translated(NO_CREDENTIALS):
         credentials, _ = google.auth.default(scopes=list(scopes), request=request)
         credentials.refresh(request)  # type: ignore[no-untyped-call]
@@ -75,12 +75,13 @@ def bearer(token: Any) -> Mapping[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
-class _Request(google.auth.transport.requests.Request):
-    """A transport with a shorter patience than google-auth's two minutes."""
+class Patience(google.auth.transport.requests.Request):
+    """A transport that waits for an answer as long as is bearable here, and not for google-auth's two minutes."""
 
     def __call__(
         self, url: str, method: str = "GET", body: Any = None, headers: Any = None, timeout: Any = TIMEOUT, **more: Any
     ) -> Any:
+        """Send a request."""
         return super().__call__(url, method, body, headers, timeout, **more)  # type: ignore[no-untyped-call]
 
 

@@ -18,7 +18,7 @@ import google.auth.transport.requests
 import requests
 from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError
 
-from affidavit.adapters.gcp.credentials import NO_CREDENTIALS, TIMEOUT, bearer
+from affidavit.adapters.gcp.credentials import NO_CREDENTIALS, TIMEOUT, Patience, bearer
 from affidavit.adapters.gcp.emulators import refuse_emulators
 from affidavit.clock import SECOND
 from affidavit.errors import Misconfigured, Unavailable
@@ -101,5 +101,7 @@ def open_iam_credentials(environment: Mapping[str, str]) -> IamCredentials:
         credentials, _ = google.auth.default(scopes=[_SCOPE])
     except DefaultCredentialsError as error:
         raise Misconfigured(NO_CREDENTIALS) from error
-    session: requests.Session = google.auth.transport.requests.AuthorizedSession(credentials)  # type: ignore[no-untyped-call]
+    session: requests.Session = google.auth.transport.requests.AuthorizedSession(  # type: ignore[no-untyped-call]
+        credentials, auth_request=Patience()
+    )
     return IamCredentials(session, _ADDRESS)

@@ -12,7 +12,7 @@ import pytest
 from google.auth.compute_engine import _metadata
 
 from affidavit.adapters.gcp.credentials import own_access_token, own_id_token, secret_header
-from affidavit.adapters.gcp.impersonation import open_iam_credentials
+from affidavit.adapters.gcp.impersonation import IamCredentials, open_iam_credentials
 from affidavit.adapters.gcp.secrets import Secrets, open_secrets
 from affidavit.clock import SECOND
 from affidavit.errors import Misconfigured, Unavailable
@@ -135,6 +135,15 @@ def test_an_access_token_of_another_account_is_made_for_those_scopes(iam):
     assert lasts_about_an_hour(fetched)
     assert fetched.record == {"account": READER, "kind": "google_access_token", "scopes": [SCOPE]}
     assert iam.asked == [(READER, "generateAccessToken", {"lifetime": "3600s", "scope": [SCOPE]})]
+
+
+def test_iam_is_asked_in_this_accounts_name(metadata, iam):
+    session = open_iam_credentials({})._session
+
+    fetched = IamCredentials(session, f"http://{iam.address}").id_token(READER, WAREHOUSE)
+
+    assert claims(fetched)["email"] == READER
+    assert iam.bearers == ["Bearer access-token-of-a-test"]
 
 
 @pytest.mark.parametrize(
