@@ -9,7 +9,7 @@ import orjson
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from affidavit.errors import OutcomeUnknown, Unavailable
+from affidavit.errors import Misconfigured, OutcomeUnknown, Unavailable
 from affidavit.evidence import recorder as recorder_module
 from affidavit.evidence.recorder import Recorder
 from affidavit.evidence.segment import parse_segment
@@ -204,6 +204,34 @@ async def test_an_outcome_that_is_not_known_to_be_durable_is_unknown(recorder, b
     while recorder.outage:
         await asyncio.sleep(0.01)
     assert [record["kind"] for record in chain(bus, writer)] == ["call:requested", "call:answered"]
+
+
+async def test_a_bucket_that_is_gone_is_an_outage_and_not_the_end_of_the_recorder(writer, bus):
+    """architecture "Group commit": where Pub/Sub fails, objects go straight to their buckets, if those are there."""
+
+    class Misled:
+        def __init__(self):
+            self.refusing = True
+
+        def publish(self, objects):
+            if self.refusing:
+                raise Misconfigured("there is no bucket acme-evidence")
+            bus.publish(objects)
+
+        def close(self):
+            bus.close()
+
+    misled = Misled()
+    recorder = Recorder(writer, misled)
+    with pytest.raises(Unavailable):
+        await recorder.intend("call:requested", {"call": "a"})
+    misled.refusing = False
+    while recorder.outage is not None:
+        await asyncio.sleep(0.01)
+    await recorder.intend("call:requested", {"call": "b"})
+
+    assert [record["call"] for record in chain(bus, writer)] == ["a", "b"]
+    await recorder.close(timeout=5)
 
 
 async def test_a_bus_that_hangs_is_an_outage_after_the_deadline(recorder, bus, writer, monkeypatch):
