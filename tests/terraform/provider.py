@@ -1,8 +1,8 @@
 """Terraform with a provider: the true schema of Google's where it is at hand, else the one of the registry.
 
 With the schema alone, no address outside is asked, and plans are made by mocks. `TERRAFORM_SCHEMA` names its folder; by
-itself it is looked for beside the project. Never touches the project's own `.terraform` or lock files: a lock file of
-the one provider is wrong for the other, so work is done in a copy.
+itself it is looked for beside the project, and beside the folders that it lies in. Never touches the project's own
+`.terraform` or lock files: a lock file of the one provider is wrong for the other, so work is done in a copy.
 """
 
 import fcntl
@@ -57,8 +57,10 @@ def _registry() -> dict[str, str]:
 
 def _schema() -> dict[str, str]:
     """Return what names the schema, or nothing; a cache of plugins would take the one provider for the other."""
-    folder = Path(os.environ.get("TERRAFORM_SCHEMA") or PROJECT.parent / "shared" / "terraform-schema")
-    if not (folder / "install").exists():
+    named = os.environ.get("TERRAFORM_SCHEMA")
+    places = [Path(named)] if named else [above / "shared" / "terraform-schema" for above in PROJECT.parents]
+    folder = next((place for place in places if (place / "install").exists()), None)
+    if folder is None:
         return {}
     with alone():
         done = subprocess.run([folder / "install"], capture_output=True, text=True, check=True)
