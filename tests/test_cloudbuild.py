@@ -23,6 +23,7 @@ BUILD: dict[str, Any] = yaml.safe_load(TEXT)
 STEPS: dict[str, dict[str, Any]] = {step["id"]: step for step in BUILD["steps"]}
 LOCAL = {"check": "check", "build-wheel": "wheel", "pack-functions": "functions-zip"}  # step to target
 ELSEWHERE = {"build-image", "export-sbom", "plan", "ask-for-approval", "fetch-plan", "apply"}
+APPROVED = {"fetch-plan", "export-sbom", "apply"}
 VERBS = {"check", "build", "pack", "export", "validate", "plan", "ask", "fetch", "apply"}
 BUILT_IN = {"BUILD_ID", "COMMIT_SHA", "PROJECT_ID"}
 
@@ -109,7 +110,7 @@ def test_every_substitution_is_used_and_a_default_is_only_for_what_is_used():
 @pytest.mark.parametrize("name", sorted(STEPS.keys() - {"build-image"}))
 def test_a_step_belongs_to_one_stage(name: str, tmp_path: Path):
     """What is applied was planned by another build: nothing is made or planned after the approval."""
-    stage = "plan" if name in {"fetch-plan", "apply"} else "apply"
+    stage = "plan" if name in APPROVED else "apply"
 
     done = script(name, tmp_path, stage=stage)
 
@@ -124,6 +125,56 @@ def test_an_image_is_never_made_after_the_approval(tmp_path: Path):
 
     assert done.returncode != 0
     assert done.stdout == "docker pull\n"
+
+
+def test_nothing_is_started_before_the_approval(tmp_path: Path):
+    """Whoever could start the other trigger could act as its account, and needed no approval: people start it."""
+    tool(tmp_path, "tar", "exit")
+    tool(tmp_path, "gcloud", 'echo "$*" >> asked')
+
+    done = script("ask-for-approval", tmp_path, stage="plan")
+
+    assert (tmp_path / "asked").read_text(encoding="ascii") == "storage cp plan.tgz gs://given/plans/given.tgz\n"
+    assert done.stdout == (
+        "gcloud builds triggers run given-apply --region=given --sha=given --substitutions=_PLAN=given\n"
+    )
+
+
+@pytest.mark.parametrize(("planned", "is_taken"), [("gateway@sha256:1", True), ("gateway@sha256:2", False)])
+def test_a_plan_of_another_image_than_the_commits_is_not_applied(planned: str, is_taken: bool, tmp_path: Path):
+    (tmp_path / "image.txt").write_text("gateway@sha256:1", encoding="ascii")
+    tool(tmp_path, "gcloud", "exit")
+    tool(tmp_path, "tar", f"printf {planned} > image.txt")
+
+    done = script("fetch-plan", tmp_path, stage="apply")
+
+    assert (done.returncode == 0) is is_taken
+
+
+def test_what_is_pushed_runs_as_an_account_that_changes_nothing():
+    """The plan's steps are what was pushed, and run before anybody has approved of it."""
+    page = (ROOT / "terraform" / "README.md").read_text(encoding="utf-8").replace("\\\n", " ")
+    accounts = {
+        name: re.search(r'--service-account="[^"]*/(\S+?)@', line)[1]
+        for name, line in re.findall(r"builds triggers create \w+ (?=.*--name=(\w+-\w+))(.*)", page)
+    }
+    roles = {account: set() for account in accounts.values()}
+    for role, account in re.findall(r'--role=(\S+) +--member="serviceAccount:([a-z-]+)@', page):
+        roles.setdefault(account, set()).add(role)
+
+    assert accounts == {"acme-plan": "acme-plan", "acme-apply": "acme-apply"}
+    assert roles["acme-plan"] == {
+        "roles/artifactregistry.writer",
+        "roles/iam.securityReviewer",
+        "roles/logging.logWriter",
+        "roles/secretmanager.secretAccessor",
+        "roles/storage.objectCreator",
+        "roles/storage.objectViewer",
+        "roles/viewer",
+    }
+    assert re.search(r"secrets add-iam-policy-binding acme-config .*secretAccessor", page)
+    assert re.search(r"repositories add-iam-policy-binding acme .*artifactregistry.writer", page)
+    assert re.search(r"storage.objectCreator .*/objects/plans/", page)
 
 
 def test_every_step_is_placed():

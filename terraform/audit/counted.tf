@@ -1,15 +1,6 @@
 # Alarms about what happens in the gateway's project, too: counted in the log bucket here, where its owner cannot unsay them.
 
 locals {
-  # Tokens from the metadata server are in no audit log: one that is was made by somebody else than the service itself.
-  watched_accounts = concat(compact([var.gateway_account, var.write_evidence_account]), [
-    google_service_account.checker.email, google_service_account.sequencer.email,
-  ])
-  foreign_token = join(" AND ", [
-    "protoPayload.serviceName=\"iamcredentials.googleapis.com\"",
-    "protoPayload.methodName=~\"(GenerateAccessToken|GenerateIdToken|SignBlob|SignJwt)$\"",
-    "resource.labels.email_id=(${join(" OR ", [for account in local.watched_accounts : "\"${account}\""])})",
-  ])
   signature = "protoPayload.serviceName=\"cloudkms.googleapis.com\" AND protoPayload.methodName=~\"AsymmetricSign$\""
 
   counted = {
@@ -22,6 +13,16 @@ locals {
       filter   = local.foreign_token
       labels   = { account = "EXTRACT(resource.labels.email_id)", by = "EXTRACT(protoPayload.authenticationInfo.principalEmail)" }
       document = "Somebody made a token of an account that only its own service acts as: an attestation by anyone else than the service itself, or a way to write, or to sign, in its name."
+    }
+    foreign_use = {
+      filter   = local.foreign_use
+      labels   = { by = "EXTRACT(protoPayload.authenticationInfo.principalEmail)", what = "EXTRACT(protoPayload.methodName)" }
+      document = "Somebody made a key of an account that only its own service acts as, let somebody act as it, or runs something else with it: whoever that is can attest a writer, or sign, in its name."
+    }
+    blinded = {
+      filter   = "${local.acts} AND (${local.blinded})"
+      labels   = { by = "EXTRACT(protoPayload.authenticationInfo.principalEmail)", what = "EXTRACT(protoPayload.methodName)" }
+      document = "Somebody changed what is logged, where logs go, or who is told of alarms. If it was no apply of yours, what came after it may be unseen."
     }
     foreign_signature = {
       filter   = "${local.signature} AND protoPayload.authenticationInfo.principalEmail!=\"${google_service_account.sequencer.email}\""

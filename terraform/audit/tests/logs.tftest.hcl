@@ -77,7 +77,7 @@ run "every_alarm_reaches_somebody" {
 
   assert {
     condition = alltrue([
-      for policy in concat(values(google_monitoring_alert_policy.alarm), values(google_monitoring_alert_policy.counted), values(google_monitoring_alert_policy.silent)) :
+      for policy in concat(values(google_monitoring_alert_policy.alarm), values(google_monitoring_alert_policy.counted), values(google_monitoring_alert_policy.gateway_logs), values(google_monitoring_alert_policy.silent)) :
       policy.enabled == true && policy.severity == "CRITICAL" && policy.notification_channels == tolist(["projects/acme-audit-1/notificationChannels/1111"])
     ])
     error_message = "Nobody hears it."
@@ -104,6 +104,81 @@ run "a_token_made_by_anyone_else_than_the_service_is_an_alarm" {
   assert {
     condition     = strcontains(google_logging_metric.counted["foreign_token"].filter, "protoPayload.serviceName=\"iamcredentials.googleapis.com\"") && strcontains(google_logging_metric.counted["foreign_token"].filter, "GenerateIdToken")
     error_message = "Not an attestation."
+  }
+}
+
+run "whoever_could_attest_without_a_token_in_a_log_is_an_alarm" {
+  command = plan
+
+  assert {
+    condition = alltrue([
+      for account in [
+        "acme-gateway@acme-gateway-1", "acme-write-evidence@acme-gateway-1", "acme-sequencer@acme-audit-1", "acme-checker@acme-audit-1",
+      ] : length(regexall("\"${account}[.]iam[.]gserviceaccount[.]com\"", google_logging_metric.counted["foreign_use"].filter)) == 2
+    ])
+    error_message = "Keys of one of them, or what runs with it, are not seen."
+  }
+
+  assert {
+    condition = alltrue([
+      for method in ["CreateServiceAccountKey", "UploadServiceAccountKey", "SetIAMPolicy"] :
+      strcontains(google_logging_metric.counted["foreign_use"].filter, method)
+    ])
+    error_message = "A key, or somebody who may act as the account, is not seen."
+  }
+
+  assert {
+    condition = alltrue([
+      for name, own in {
+        "namespaces/acme-gateway-1/services/acme-gateway"                              = true
+        "projects/acme-gateway-1/locations/europe-west1/services/acme-gateway"         = true
+        "projects/acme-gateway-1/locations/europe-west1/functions/acme-write-evidence" = true
+        "projects/acme-audit-1/locations/europe-west1/functions/acme-check-log"        = true
+        "namespaces/acme-audit-1/services/acme-sequence-log"                           = true
+        "namespaces/acme-gateway-1/services/acme-gateway-2"                            = false
+        "namespaces/acme-gateway-1/services/acme-sequence-log"                         = false
+        "projects/acme-gateway-1/locations/europe-west1/jobs/acme-gateway"             = false
+        "projects/acme-gateway-1/zones/europe-west1-b/instances/acme-gateway"          = false
+      } : can(regex("^(namespaces|projects)/(${join("|", local.own_services)})$", name)) == own
+    ])
+    error_message = "A deployment of one's own is an alarm, or something else with its account is none."
+  }
+
+  assert {
+    condition     = strcontains(google_logging_metric.counted["foreign_use"].filter, "NOT protoPayload.resourceName=~\"^(namespaces|projects)/(${join("|", local.own_services)})$\"")
+    error_message = "Other names are left out."
+  }
+}
+
+run "who_stops_the_logs_is_an_alarm" {
+  command = plan
+
+  assert {
+    condition = alltrue([
+      for text in [
+        "auditConfigDeltas.action=\"REMOVE\"", "auditConfigDeltas.exemptedMember:*", "DeleteSink", "UpdateSink", "CreateExclusion",
+        "DeleteLogMetric", "(Update|Delete)(AlertPolicy|NotificationChannel)$",
+      ] : strcontains(google_logging_metric.counted["blinded"].filter, text)
+    ])
+    error_message = "Somebody goes blind, and nobody sees it."
+  }
+
+  assert {
+    condition = (
+      google_logging_metric.gateway_logs["gateway"].filter == "log_id(\"run.googleapis.com/requests\") AND resource.labels.project_id=\"acme-gateway-1\" AND resource.labels.service_name=\"acme-write-evidence\"" &&
+      google_logging_metric.gateway_logs["gateway"].bucket_name == "projects/acme-audit-1/locations/europe-west1/buckets/acme-requests"
+    )
+    error_message = "Not what always comes is counted."
+  }
+
+  assert {
+    condition = alltrue([
+      for condition in google_monitoring_alert_policy.gateway_logs["gateway"].conditions[0].condition_threshold :
+      condition.filter == "resource.type=\"logging_bucket\" AND metric.type=\"logging.googleapis.com/user/acme/gateway_logs\"" &&
+      condition.comparison == "COMPARISON_LT" && condition.threshold_value == 1 && condition.duration == "1800s" &&
+      condition.evaluation_missing_data == "EVALUATION_MISSING_DATA_ACTIVE"
+    ])
+    error_message = "Logs that come no longer are no alarm."
   }
 }
 
