@@ -2,6 +2,8 @@
 # take the signature off a caller's token, and refuse the tokens of other issuers.
 
 locals {
+  parts = "apply|builder|checker|evidence-push|gateway|plan|scheduler|sequencer|write-evidence" # accounts of both projects
+
   environment = merge(local.telemetry, {
     AFFIDAVIT_BODY_BUCKETS      = local.body_buckets
     AFFIDAVIT_DATABASE          = google_firestore_database.state.name
@@ -29,6 +31,13 @@ resource "google_service_account_iam_member" "impersonates" {
   service_account_id = "projects/-/serviceAccounts/${each.value}"
   role               = "roles/iam.serviceAccountTokenCreator"
   member             = google_service_account.gateway.member
+
+  lifecycle {
+    precondition {
+      condition     = !can(regex("^${var.prefix}-(${local.parts})@", each.value))
+      error_message = "${each.value} is another part of Affidavit, which then could not be told from the gateway."
+    }
+  }
 }
 
 resource "google_cloud_run_v2_service" "gateway" {

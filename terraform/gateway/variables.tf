@@ -118,13 +118,13 @@ variable "image" {
 }
 
 variable "impersonated_accounts" {
-  description = "Service accounts that upstream credentials impersonate: a name for each, and its email."
+  description = "Service accounts that upstream credentials impersonate: a name for each, and its email. Made for that, and for nothing else."
   type        = map(string)
   default     = {}
 
   validation {
-    condition     = alltrue([for account in values(var.impersonated_accounts) : can(regex("^[a-z][a-z0-9-]+@[a-z0-9.-]+[.]gserviceaccount[.]com$", account))])
-    error_message = "Each is the email of a service account."
+    condition     = alltrue([for account in values(var.impersonated_accounts) : can(regex("^[a-z][a-z0-9-]+@[a-z][a-z0-9-]+[.]iam[.]gserviceaccount[.]com$", account)) && !strcontains(account, "@gcp-sa-")])
+    error_message = "Each is the email of a service account that somebody made: a default account or Google's own may do far too much."
   }
 }
 

@@ -48,7 +48,7 @@ run "functions_are_called_by_their_schedules_alone" {
   }
 
   assert {
-    condition     = google_cloud_scheduler_job.sequence_log.schedule == "* * * * *" && google_cloud_scheduler_job.check_log.schedule == "*/10 * * * *"
+    condition     = google_cloud_scheduler_job.sequence_log.schedule == "* * * * *" && google_cloud_scheduler_job.check_log.schedule == "* * * * *"
     error_message = "Too rarely, or too often."
   }
 

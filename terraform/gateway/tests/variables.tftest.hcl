@@ -153,3 +153,23 @@ run "a_domain_is_a_host_name" {
 
   expect_failures = [var.domain]
 }
+
+run "the_gateway_acts_as_no_other_part_of_affidavit" {
+  command = plan
+
+  variables {
+    impersonated_accounts = { apply = "acme-apply@acme-gateway-1.iam.gserviceaccount.com" }
+  }
+
+  expect_failures = [google_service_account_iam_member.impersonates]
+}
+
+run "the_gateway_acts_as_no_default_account" {
+  command = plan
+
+  variables {
+    impersonated_accounts = { default = "acme-gateway-1@appspot.gserviceaccount.com" }
+  }
+
+  expect_failures = [var.impersonated_accounts]
+}
