@@ -8,7 +8,7 @@ locals {
   any_watched = "(${join(" OR ", [for account in local.watched_accounts : "\"${account}\""])})"
 
   foreign_token = join(" AND ", [
-    "protoPayload.serviceName=\"iamcredentials.googleapis.com\"",
+    "protoPayload.serviceName=(\"iamcredentials.googleapis.com\" OR \"iam.googleapis.com\")", # IAM's older methods sign, too
     "protoPayload.methodName=~\"(GenerateAccessToken|GenerateIdToken|SignBlob|SignJwt)$\"",
     "resource.labels.email_id=${local.any_watched}",
   ])

@@ -1,11 +1,7 @@
 # What holds for the whole project: it is not closed by mistake, and whoever touches evidence, key or accounts leaves a trace.
 
-data "google_project" "this" {
-  project_id = var.project
-}
-
 resource "google_resource_manager_lien" "this" {
-  parent          = "projects/${data.google_project.this.number}"
+  parent          = "projects/${var.project_number}"
   origin          = "affidavit"
   reason          = "Evidence under a retention lock"
   restrictions    = ["resourcemanager.projects.delete"]

@@ -203,8 +203,8 @@ variable "prefix" {
   type        = string
 
   validation {
-    condition     = can(regex("^[a-z][a-z0-9-]{1,13}[a-z0-9]$", var.prefix)) && !startswith(var.prefix, "goog")
-    error_message = "3 to 15 of a-z, 0-9 and -, from a letter to no hyphen, and not goog…: accounts have 30 characters at most."
+    condition     = can(regex("^[a-z][a-z0-9-]{1,13}[a-z0-9]$", var.prefix)) && !startswith(var.prefix, "goog") && !strcontains(var.prefix, "google")
+    error_message = "3 to 15 of a-z, 0-9 and -, from a letter to no hyphen, no goog… and no google in it: accounts have 30 characters at most."
   }
 }
 

@@ -8,6 +8,7 @@ on_call                = { first = "on-call@example.com" }
 origin                 = "gateway.example.com/audit"
 prefix                 = "acme"
 project                = "acme-audit-1"
+project_number         = 210987654321
 region                 = "europe-west1"
 request_log_writer     = "serviceAccount:service-123456789012@gcp-sa-logging.iam.gserviceaccount.com"
 retention              = { payroll = 90, standard = 400 }

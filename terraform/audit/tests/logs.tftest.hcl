@@ -102,7 +102,7 @@ run "a_token_made_by_anyone_else_than_the_service_is_an_alarm" {
   }
 
   assert {
-    condition     = strcontains(google_logging_metric.counted["foreign_token"].filter, "protoPayload.serviceName=\"iamcredentials.googleapis.com\"") && strcontains(google_logging_metric.counted["foreign_token"].filter, "GenerateIdToken")
+    condition     = strcontains(google_logging_metric.counted["foreign_token"].filter, "protoPayload.serviceName=(\"iamcredentials.googleapis.com\" OR \"iam.googleapis.com\")") && strcontains(google_logging_metric.counted["foreign_token"].filter, "(GenerateAccessToken|GenerateIdToken|SignBlob|SignJwt)$")
     error_message = "Not an attestation."
   }
 }

@@ -52,6 +52,7 @@ run "nothing_is_out_of_range" {
     on_call          = { first = "nobody" }
     prefix           = "a-prefix-too-long"
     project          = "123456789012"
+    project_number   = 0
     region           = "EU"
     request_log_days = 0
   }
@@ -63,6 +64,7 @@ run "nothing_is_out_of_range" {
     var.on_call,
     var.prefix,
     var.project,
+    var.project_number,
     var.region,
     var.request_log_days,
   ]

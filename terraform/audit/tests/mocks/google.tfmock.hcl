@@ -1,9 +1,5 @@
 # What Google would answer, in its real forms: the real provider refuses other text where it checks a pattern.
 
-mock_data "google_project" {
-  defaults = { number = "210987654321" }
-}
-
 mock_resource "google_kms_key_ring" {
   defaults = { id = "projects/acme-audit-1/locations/europe-west1/keyRings/acme" }
 }
