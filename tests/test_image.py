@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from fakes.issuer import Issuer
+from fakes.process import killed_at_the_end
 
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "proxy_service" / "Dockerfile").read_text(encoding="utf-8")
@@ -132,14 +133,10 @@ def entrypoint(installed: Path, *more: str | Path) -> Iterator[subprocess.Popen[
     command[command.index("/etc/affidavit/affidavit.yaml")] = str(installed / "affidavit.yaml")
     environment = dict(pair.split("=", 1) for pair in said("ENV")[0].split())
     as_stranger = {"user": STRANGER, "group": STRANGER, "extra_groups": []} if may_be_a_stranger(installed) else {}
-    with subprocess.Popen(
+    with killed_at_the_end(
         [*command, *more], cwd="/", env=environment, stderr=subprocess.PIPE, text=True, **as_stranger
     ) as process:
-        try:
-            yield process
-        finally:
-            if process.poll() is None:
-                process.kill()
+        yield process
 
 
 def may_be_a_stranger(installed: Path) -> bool:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from fakes.evidence_folder import EvidenceFolder
+from fakes.process import killed_at_the_end
 
 PROGRAM = str(Path(sys.executable).with_name("affidavit"))
 START_S = 20
@@ -87,21 +88,17 @@ def serving(
     number = len(list(data.parent.glob("diagnostics-*")))
     said = data.parent / f"diagnostics-{number}.txt"
     with said.open("wb") as stream, launch(configuration, data, stream, environment) as process:
-        try:
-            gateway = GatewayProcess(process, _authority(process, said), EvidenceFolder(data), said)
-            _await_ready(gateway)
-            yield gateway
-        finally:
-            if process.poll() is None:
-                process.kill()
+        gateway = GatewayProcess(process, _authority(process, said), EvidenceFolder(data), said)
+        _await_ready(gateway)
+        yield gateway
 
 
 def launch(
     configuration: Path, data: Path, stderr: Any = subprocess.PIPE, environment: Mapping[str, str] | None = None
-) -> subprocess.Popen[bytes]:
-    """Start the command, whatever comes of it."""
+) -> contextlib.AbstractContextManager[subprocess.Popen[bytes]]:
+    """Run the command while the block lasts, whatever comes of it."""
     command = [PROGRAM, "serve", "--config", str(configuration), "--data", str(data), "--port", "0"]
-    return subprocess.Popen(command, stderr=stderr, env={**os.environ, **(environment or {})})
+    return killed_at_the_end(command, stderr=stderr, env={**os.environ, **(environment or {})})
 
 
 def _authority(process: subprocess.Popen[bytes], said: Path) -> str:

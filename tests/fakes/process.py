@@ -1,12 +1,13 @@
-"""Starts a fake, or anything else that announces its port, as a process, and always stops it."""
+"""Starts processes, a fake that announces its port for instance, and always stops them."""
 
 import contextlib
 import select
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 TESTS = Path(__file__).parents[1]
 START_S = 30  # a cold import of the mcp package on a busy machine takes several seconds
@@ -28,6 +29,16 @@ def running(module: str, *arguments: str) -> Iterator[int]:
             yield int(line)
         finally:
             stop(process)
+
+
+@contextlib.contextmanager
+def killed_at_the_end(command: Sequence[str | Path], **options: Any) -> Iterator[subprocess.Popen[Any]]:
+    """Run a command while the block lasts; what a failed assertion leaves there would be waited for without end."""
+    with subprocess.Popen(command, **options) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def _first_line(process: subprocess.Popen[str]) -> str:

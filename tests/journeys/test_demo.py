@@ -17,6 +17,8 @@ import pytest
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
+from fakes.process import killed_at_the_end
+
 DEMO = Path(__file__).parents[2] / "demo"
 AFFIDAVIT = Path(sys.executable).with_name("affidavit")
 ALLOWED_S = 60  # the requirements: under 60 s once installed
@@ -129,7 +131,7 @@ def test_what_it_leaves_behind_on_request_can_be_used(tmp_path):
     out = tmp_path / "out"
     with (
         out.open("w") as stdout,
-        subprocess.Popen(
+        killed_at_the_end(
             [sys.executable, "-u", str(DEMO / "demo.py"), "--keep", str(kept)], stdout=stdout, stderr=stdout
         ) as demo,
     ):

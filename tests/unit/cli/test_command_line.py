@@ -14,6 +14,7 @@ from affidavit.adapters.embedded.state import SeenDefinition, State
 from affidavit.cli import main
 from affidavit.clock import system_clock
 from fakes.ledger import Ledger
+from fakes.process import killed_at_the_end
 
 AFFIDAVIT = Path(sys.executable).with_name("affidavit")
 
@@ -72,7 +73,7 @@ def test_an_error_is_red_on_a_terminal(monkeypatch, capfd, tmp_path):
 
 
 def test_a_reader_that_has_enough_is_no_error(data):
-    with subprocess.Popen([AFFIDAVIT, "show", data], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as show:
+    with killed_at_the_end([AFFIDAVIT, "show", data], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as show:
         assert show.stdout.readline()
         show.stdout.close()
         assert show.wait(60) == 128 + signal.SIGPIPE

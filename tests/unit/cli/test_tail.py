@@ -1,7 +1,6 @@
 """`affidavit tail DIR` follows what is recorded while it is: the requirements."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from affidavit.cli.folder import open_buckets
 from affidavit.cli.tail import follow
 from affidavit.clock import DAY, MINUTE, SECOND
 from fakes.ledger import Ledger
+from fakes.process import killed_at_the_end
 
 AFFIDAVIT = Path(sys.executable).with_name("affidavit")
 
@@ -178,7 +178,7 @@ def test_control_c_ends_it_without_a_word(ledger):
     gateway.call()
     ledger.settle()
 
-    with subprocess.Popen(
+    with killed_at_the_end(
         [AFFIDAVIT, "tail", ledger.root, "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as tail:
         assert json.loads(tail.stdout.readline())["record"]["kind"] == "writer:opened"
@@ -192,12 +192,9 @@ def test_a_line_is_there_as_soon_as_it_is_shown(ledger):
     gateway = ledger.gateway()
     gateway.call()
     ledger.settle()
-    with subprocess.Popen([AFFIDAVIT, "tail", ledger.root], stdout=subprocess.PIPE, text=True) as tail:
-        try:
-            assert "(UTC)" in tail.stdout.readline()
-            assert "opened" in tail.stdout.readline()
-            gateway.say("identity:rejected", reason="expired", client={"ip": "192.0.2.9"}, issuer="staff", count=1)
-            gateway.flush()
-            assert any("expired" in line for line in tail.stdout)
-        finally:
-            os.kill(tail.pid, signal.SIGKILL)
+    with killed_at_the_end([AFFIDAVIT, "tail", ledger.root], stdout=subprocess.PIPE, text=True) as tail:
+        assert "(UTC)" in tail.stdout.readline()
+        assert "opened" in tail.stdout.readline()
+        gateway.say("identity:rejected", reason="expired", client={"ip": "192.0.2.9"}, issuer="staff", count=1)
+        gateway.flush()
+        assert any("expired" in line for line in tail.stdout)
