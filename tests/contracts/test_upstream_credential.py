@@ -27,13 +27,15 @@ class Renewed:
         self.now = NOW
         self.version = 1
         self.fails: Exception | None = None
+        self.serves: int | None = 60 * MINUTE
         self.credential = FetchedCredential("warehouse", self._fetch, lambda: self.now)
 
     def _fetch(self):
         if self.fails is not None:
             raise self.fails
         headers = {"Authorization": f"Bearer {VALUE}-{self.version}"}
-        return Fetched(headers, self.now + 60 * MINUTE, {"kind": "secret", "version": str(self.version)})
+        expires = None if self.serves is None else self.now + self.serves
+        return Fetched(headers, expires, {"kind": "secret", "version": str(self.version)})
 
 
 @pytest.fixture(params=[Fixed, Renewed])
@@ -90,6 +92,27 @@ async def test_a_renewal_that_fails_changes_nothing(renewed, error):
     with pytest.raises(error):
         await renewed.credential.refresh()
     renewed.now += 50 * MINUTE
+    assert version(renewed.credential.shown) == ("1", "1")
+
+
+async def test_what_was_taken_away_is_shown_no_more_where_it_would_never_end(renewed):
+    """Law 3; Secret Manager "Enable and disable a secret version": a version is disabled to take it out of use."""
+    renewed.serves = None
+    await renewed.credential.refresh()
+
+    renewed.fails = Unavailable("an outage")
+    with pytest.raises(Unavailable):
+        await renewed.credential.refresh()
+    assert version(renewed.credential.shown) == ("1", "1")
+
+    renewed.fails = Misconfigured("this version is disabled")
+    with pytest.raises(Misconfigured):
+        await renewed.credential.refresh()
+    with pytest.raises(Refused, match="nothing was sent"):
+        renewed.credential.shown  # noqa: B018
+
+    renewed.fails = None
+    await renewed.credential.refresh()
     assert version(renewed.credential.shown) == ("1", "1")
 
 

@@ -73,7 +73,8 @@ class UpstreamCredential(Protocol):
     Laws, run on every implementation by tests/contracts/test_upstream_credential.py:
         1. After `refresh` has returned, `shown` gives headers that are valid now, or raises `Refused`; it never waits.
         2. The headers and the record of one `Shown` belong together, whatever is renewed meanwhile.
-        3. A renewal that fails changes nothing: what was shown is shown until it ends.
+        3. A renewal that fails changes nothing: what was shown is shown until it ends. What has no end of its own ends
+           when its source says that it was taken away (`Misconfigured`); an outage (`Unavailable`) takes nothing away.
         4. No text of it, of what it shows or of what it raises has a value in it.
     """
 
@@ -130,6 +131,7 @@ class FetchedCredential:
         self._shown: Shown | None = None
         self._said = b""  # its record
         self._ends: Micros = 0  # from then on it is not shown
+        self._endless = False  # it does not say so itself
         self._due: Micros = 0  # from then on it is to be fetched
         self._failures = 0
         self._under_way: asyncio.Task[None] | None = None
@@ -187,6 +189,8 @@ class FetchedCredential:
         try:
             fetched = await _beside(self._fetch)
         except (Misconfigured, Unavailable) as error:
+            if self._endless and isinstance(error, Misconfigured):
+                self._ends = 0  # a secret's version that somebody disabled is not for use
             raise type(error)(f"upstream {self._name}: its credential cannot be had: {error}") from error
         self._take(fetched, self._clock())
 
@@ -203,6 +207,7 @@ class FetchedCredential:
             _diagnostics.info("upstream %s: its credential is now %s", self._name, said.decode())
         self._shown, self._said = Shown(fetched.headers, orjson.Fragment(said)), said
         self._ends, self._due, self._failures = ends, due, 0
+        self._endless = fetched.expires is None
 
 
 async def _beside(fetch: Fetch) -> Fetched:
