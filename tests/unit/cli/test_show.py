@@ -323,6 +323,26 @@ def test_numbers_are_shown_as_they_were_sent(ledger, gateway, shown):
     assert exact.decode() in shown("--json")
 
 
+@pytest.mark.parametrize(
+    ("credential", "told"),
+    [
+        (
+            {"kind": "google_id_token", "account": "gateway@p.test", "audience": "https://up.test"},
+            "an ID token of gateway@p.test for https://up.test",
+        ),
+        ({"kind": "google_access_token", "account": None, "scopes": []}, "an access token of an account that did not"),
+        ({"kind": "secret", "secret": "projects/p/secrets/s", "version": "3"}, "version 3 of projects/p/secrets/s"),
+        ({"kind": "spell"}, "a credential of a kind not known here: spell"),
+    ],
+)
+def test_what_the_gateway_showed_the_upstream_is_told(ledger, gateway, shown, credential, told):
+    """architecture "Configuration": which credential, and of a secret which version, is on record."""
+    gateway.call(credential=credential)
+    ledger.settle()
+
+    assert f"shown    {told}" in shown()
+
+
 @pytest.mark.parametrize("body", [b"", b"\xff\xfe\x00", b'{"a":1,"a":2}', b"[" * 1000, b'"text"', b"null", b"NaN"])
 def test_a_body_that_is_no_message_is_shown_as_it_is(ledger, gateway, shown, body):
     gateway.call(asked=body or b" ", said=body or b" ")
@@ -337,7 +357,14 @@ def test_fields_of_any_form_are_shown_without_a_complaint(ledger, gateway, shown
     strange = {"a": [1, None]}
     for value in (None, 7, [], strange, "text", True):
         gateway.call(
-            principal=value, client=value, policy=value, target=value, upstream=value, session=value, protocol=value
+            principal=value,
+            client=value,
+            policy=value,
+            target=value,
+            upstream=value,
+            session=value,
+            protocol=value,
+            credential=value,
         )
         gateway.say("call:requested", call=value, method=value, request=value)
         gateway.say("call:requested", call=f"c-{value}", method=value, request=value)

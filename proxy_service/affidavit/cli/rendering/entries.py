@@ -100,6 +100,8 @@ class EntryPrinter:
         self._outcome(entry, style)
         if entry.begun is not None and entry.begun.get("policy"):
             self._labelled("rule", harmless(words.rule(entry.begun["policy"])))
+        if entry.begun is not None and entry.begun.get("credential"):
+            self._labelled("shown", harmless(words.credential(entry.begun["credential"])))
         until = "" if entry.first == entry.last else f" to {entry.last.rpartition('/')[2]}"
         self._labelled("record", harmless(f"{entry.first}{until}", "dim"))
         session = words.short(entry.facts.get("session")) or "none"

@@ -60,6 +60,19 @@ def size(value: Any) -> str:
     return "? bytes" if length is None else f"{length:,} byte{'s' * (length != 1)}"
 
 
+def credential(shown: Any) -> str:
+    """Return what the gateway showed the upstream in its own name; records have names and versions, never values."""
+    fields = mapping(shown)
+    kind, account = text(fields.get("kind")), text(fields.get("account")) or "an account that did not say its name"
+    if kind == "google_id_token":
+        return f"an ID token of {account} for {text(fields.get('audience'))}"
+    if kind == "google_access_token":
+        return f"an access token of {account}"
+    if kind == "secret":
+        return f"version {text(fields.get('version'))} of {text(fields.get('secret'))}"
+    return f"a credential of a kind not known here: {kind}"
+
+
 def rule(policy: Any) -> str:
     """Return which rule decided what."""
     fields = mapping(policy)
