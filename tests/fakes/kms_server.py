@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 from collections.abc import Iterator
+from typing import Any
 
 import google_crc32c
 import grpc
@@ -32,16 +33,21 @@ class KmsServer:
 
     Attributes:
         failing: What every method answers instead.
-        damages: `signature`, `signature_crc32c`, `data_crc32c`, `pem`, `name`: what is wrong in answers.
+        faults: What the next requests are answered instead.
+        damages: What is wrong in answers: of the public key `key_name`, `pem` (another key's) or `kind`; of a signature
+            `signature`, `short`, `signature_crc32c`, `data_crc32c` or `signature_name`.
+        given: How often it has given its public key.
         signed: How many signatures it has made.
     """
 
-    def __init__(self, key_version: str, algorithm: Algorithm = Algorithm.EC_SIGN_ED25519) -> None:
+    def __init__(self, key_version: str, algorithm: int = Algorithm.EC_SIGN_ED25519) -> None:
         self.key_version = key_version
         self.algorithm = algorithm
         self.key = Ed25519PrivateKey.generate()
         self.failing: grpc.StatusCode | None = None
+        self.faults: list[grpc.StatusCode] = []
         self.damages: str | None = None
+        self.given = 0
         self.signed = 0
 
     @contextlib.contextmanager
@@ -55,12 +61,13 @@ class KmsServer:
 
     def _public_key(self, request: GetPublicKeyRequest) -> PublicKey:
         self._check(request.name)
-        public = self.key if self.algorithm == Algorithm.EC_SIGN_ED25519 else generate_private_key(SECP256R1())
-        pem = public.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+        self.given += 1
+        is_ed25519 = self.algorithm == Algorithm.EC_SIGN_ED25519 and self.damages != "kind"
+        pem = _pem(self.key if is_ed25519 else generate_private_key(SECP256R1()))
         crc = google_crc32c.value(pem.encode())
         if self.damages == "pem":
-            pem = pem.replace("A", "B", 1)
-        return PublicKey(pem=pem, pem_crc32c=crc, algorithm=self.algorithm, name=self._name())
+            pem = _pem(Ed25519PrivateKey.generate())
+        return PublicKey(pem=pem, pem_crc32c=crc, algorithm=self.algorithm, name=self._name("key_name"))
 
     def _sign(self, request: AsymmetricSignRequest) -> AsymmetricSignResponse:
         self._check(request.name)
@@ -70,25 +77,30 @@ class KmsServer:
             raise Failed(grpc.StatusCode.INVALID_ARGUMENT, "data_crc32c does not match")
         self.signed += 1
         signature = self.key.sign(request.data)
+        if self.damages in ("signature", "short"):
+            signature = bytes(64) if self.damages == "signature" else signature[:-1]
         crc = google_crc32c.value(signature)
-        if self.damages == "signature":
-            signature = bytes(64)
-            crc = google_crc32c.value(signature)
         return AsymmetricSignResponse(
             signature=signature,
             signature_crc32c=crc ^ 1 if self.damages == "signature_crc32c" else crc,
             verified_data_crc32c=request.data_crc32c is not None and self.damages != "data_crc32c",
-            name=self._name(),
+            name=self._name("signature_name"),
         )
 
-    def _name(self) -> str:
-        return "another" if self.damages == "name" else self.key_version
+    def _name(self, damage: str) -> str:
+        return "another" if self.damages == damage else self.key_version
 
     def _check(self, name: str) -> None:
+        if self.faults:
+            raise Failed(self.faults.pop(0))
         if self.failing is not None:
             raise Failed(self.failing)
         if name != self.key_version:
             raise Failed(grpc.StatusCode.NOT_FOUND)
+
+
+def _pem(key: Any) -> str:
+    return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ import argparse
 import contextlib
 import http.server
 import json
+import select
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -18,6 +19,7 @@ from fakes.grpc_server import stay
 from fakes.issuer import Issuer
 
 LOOPBACK = "127.0.0.1"
+SILENT_S = 5  # at most; callers have a deadline
 GOOGLE = "https://accounts.google.com"
 _ACCOUNT = "/computeMetadata/v1/instance/service-accounts/default"
 
@@ -27,6 +29,8 @@ class MetadataServer:
 
     Attributes:
         failing: A status that is answered instead of anything about the account, or None.
+        instead: A status and a text that are answered instead of a token, or None.
+        faults: What happens to the next requests instead of an answer: `breaks` the connection, `silent`.
         asked: Audiences that tokens were asked for.
     """
 
@@ -34,6 +38,8 @@ class MetadataServer:
         self.account = account
         self.issuer = Issuer(GOOGLE, algorithm="RS256")
         self.failing: int | None = None
+        self.instead: tuple[int, str] | None = None
+        self.faults: list[str] = []
         self.asked: list[str] = []
 
     @contextlib.contextmanager
@@ -45,6 +51,9 @@ class MetadataServer:
             protocol_version = "HTTP/1.1"
 
             def do_GET(self) -> None:
+                if outer.faults and not self._outlasted(outer.faults.pop(0)):
+                    self.close_connection = True
+                    return
                 status, kind, body = outer.answer(self.path, self.headers.get("Metadata-Flavor"))
                 self.send_response(status)
                 self.send_header("Metadata-Flavor", "Google")
@@ -53,11 +62,15 @@ class MetadataServer:
                 self.end_headers()
                 self.wfile.write(body)
 
+            def _outlasted(self, fault: str) -> bool:
+                """Return whether the client still waits: it never does where the connection breaks."""
+                return fault == "silent" and select.select([self.connection], [], [], SILENT_S)[0] == []
+
             def log_message(self, *_: Any) -> None:
                 pass
 
         with http.server.ThreadingHTTPServer((LOOPBACK, port), Handler) as server:
-            threading.Thread(target=server.serve_forever, daemon=True).start()
+            threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
             yield f"{LOOPBACK}:{server.server_address[1]}"
             server.shutdown()
 
@@ -71,6 +84,8 @@ class MetadataServer:
             return self.failing, "text/plain", b"as told"
         if path == f"{_ACCOUNT}/identity" and query.get("audience"):
             self.asked.append(query["audience"][0])
+            if self.instead is not None:
+                return self.instead[0], "text/html", self.instead[1].encode()
             return 200, "text/html", self._identity(query["audience"][0], query.get("format") == ["full"]).encode()
         if path == f"{_ACCOUNT}/token":
             token = {"access_token": "access-token-of-a-test", "expires_in": 3599, "token_type": "Bearer"}

@@ -49,7 +49,7 @@ def open_check_log(environment: Mapping[str, str]) -> Watch:
             keys=keys,
             check=CloudStorageStore(client, settings.check_bucket),
             quarantine=CloudStorageStore(client, settings.quarantine_bucket),
-            dead_letters={name: _look(environment, name) for name in settings.dead_letters},
+            dead_letters={name: dead_letters_of(environment, name) for name in settings.dead_letters},
             clock=system_clock,
             ticks=time.monotonic,
             random=os.urandom,
@@ -57,13 +57,17 @@ def open_check_log(environment: Mapping[str, str]) -> Watch:
     )
 
 
-def _look(environment: Mapping[str, str], subscription: str) -> Callable[[], str | None]:
+def dead_letters_of(environment: Mapping[str, str], subscription: str) -> Callable[[], str | None]:
+    """Return what says which messages lie in a dead-letter subscription, None if there are none; it leaves them there.
+
+    Raises:
+        Misconfigured: There are no credentials.
+    """
     letters = open_dead_letters(environment, subscription=subscription, topic="", wait=WAIT)
     return partial(_tell, letters)
 
 
 def _tell(letters: DeadLetters) -> str | None:
-    """Return a sentence on the messages that lie there, None if there are none; leaves them there."""
     looking = letters.look()
     try:
         some = list(islice(looking, LETTERS))

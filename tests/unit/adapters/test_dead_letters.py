@@ -19,6 +19,7 @@ from affidavit.adapters.gcp.dead_letters import REQUEST_BYTES, DeadLetters, open
 from affidavit.adapters.gcp.pubsub import open_publisher
 from affidavit.errors import Misconfigured, Unavailable
 from affidavit.evidence.ports import EvidenceObject
+from affidavit.wiring.check import LETTERS, dead_letters_of
 from affidavit.wiring.redrive import open_dead_letters
 from fakes.failing_server import Fault
 from fakes.pubsub import PublishServer, Subscription
@@ -109,6 +110,23 @@ def test_looking_tells_each_once_and_leaves_it_there(deployment):
     for _ in range(2):
         assert sorted(one.name for one in deployment.letters().look()) == [one.name for one in objects(3)]
     assert len(list(deployment.letters().redrive())) == 3
+
+
+def test_the_check_says_what_lies_there_and_leaves_it_there(deployment):
+    """architecture "The way of one call": a dead-letter topic with a subscription; `check_log` alarms on a failure."""
+    look = dead_letters_of(deployment.environment, deployment.dead)
+    assert look() is None
+    deployment.die(*objects(1))
+
+    assert look() == "1 messages, for instance evidence segment/w/000000000000"
+    assert len(list(deployment.letters().redrive())) == 1
+
+
+def test_the_check_counts_no_further_than_it_has_to(deployment):
+    deployment.die(*objects(LETTERS + 20))
+
+    assert dead_letters_of(deployment.environment, deployment.dead)().startswith(f"{LETTERS} messages or more")
+    assert len(list(deployment.letters().redrive())) == LETTERS + 20
 
 
 def test_what_cannot_be_published_stays_and_can_be_taken_up_at_once(deployment):

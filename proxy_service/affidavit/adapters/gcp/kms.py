@@ -56,8 +56,9 @@ class KmsSigner:
         with translated(self._name, _MENDS):
             answer = self._client.get_public_key(request={"name": self._name}, **WITHIN)
         if answer.algorithm != _ALGORITHM:
+            named = getattr(answer.algorithm, "name", answer.algorithm)  # a number, where the library knows no name
             raise Misconfigured(
-                f"{self._name} is {answer.algorithm.name}, and a log is signed with EC_SIGN_ED25519: `gcloud kms keys "
+                f"{self._name} is of the algorithm {named}, and a log is signed with EC_SIGN_ED25519: `gcloud kms keys "
                 "create … --purpose asymmetric-signing --default-algorithm ec-sign-ed25519`"
             )
         pem = answer.pem.encode()

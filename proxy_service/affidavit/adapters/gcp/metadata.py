@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping
 
 import requests
+import urllib3
 
 from affidavit.errors import Misconfigured, Unavailable
 
@@ -30,7 +31,10 @@ def attestation(environment: Mapping[str, str], audience: str) -> str:
     host = environment.get("GCE_METADATA_HOST", _HOST)
     session = requests.Session()
     session.trust_env = False  # no proxy of the environment comes between
+    reached, failure = False, None
     for attempt in range(ATTEMPTS):
+        if attempt:
+            time.sleep(PAUSE)
         try:
             answer = session.get(
                 f"http://{host}{_PATH}",
@@ -38,15 +42,22 @@ def attestation(environment: Mapping[str, str], audience: str) -> str:
                 headers={"Metadata-Flavor": "Google"},
                 timeout=TIMEOUT,
             )
-        except requests.ConnectionError as error:
-            raise Misconfigured(
-                f"no metadata server answers at {host}: a writer's key is attested on Google Cloud; elsewhere, serve "
-                "with --data"
-            ) from error
-        except requests.RequestException:
-            answer = None
-        if answer is not None and answer.ok and _JWT.fullmatch(answer.text.strip()):
+        except requests.RequestException as error:
+            reached, failure = reached or not _could_not_connect(error), error
+            continue
+        reached = True
+        if answer.ok and _JWT.fullmatch(answer.text.strip()):
             return answer.text.strip()
-        if attempt + 1 < ATTEMPTS:
-            time.sleep(PAUSE)
-    raise Unavailable("the metadata server gives no identity token: does this service run as a service account?")
+    if not reached:
+        raise Misconfigured(
+            f"no metadata server answers at {host}: a writer's key is attested on Google Cloud; elsewhere, serve with "
+            "--data"
+        ) from failure
+    raise Unavailable(
+        "the metadata server gives no identity token: does this service run as a service account?"
+    ) from failure
+
+
+def _could_not_connect(error: requests.RequestException) -> bool:
+    """Return whether nothing took the connection, or the host's name means nothing; a broken one was taken."""
+    return any(isinstance(cause, urllib3.exceptions.MaxRetryError) for cause in error.args)
