@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 import aiohttp
@@ -40,9 +40,9 @@ class Load:
 
 
 async def load(
-    url: str, token: str, *, calls: int, connections: int, progress: Callable[[Load], None], pause_s: float = 0.0
+    url: str, token: str, *, calls: int, connections: int, between: Callable[[Load], Awaitable[None]]
 ) -> Load:
-    """Have so many calls done over so many connections, each with a pause after a call."""
+    """Have so many calls done over so many connections; each waits for `between` after a call."""
     result = Load()
     numbers = iter(range(calls))
     ids = itertools.count(1)
@@ -55,8 +55,7 @@ async def load(
             for number in numbers:
                 while not await _try(session, url, number, next(ids), result):
                     pass
-                progress(result)
-                await asyncio.sleep(pause_s)
+                await between(result)
 
         await asyncio.gather(*(work() for _ in range(connections)))
     return result

@@ -12,7 +12,7 @@ import os
 import subprocess
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,22 +93,21 @@ def _calls(deployment: Deployment, calls: int, say: Say) -> Load:
         (calls // 4, lambda: _kill(deployment, say)),
     ]
     with ThreadPoolExecutor(1) as aside:
-        pending = []
+        pending: list[Future[None]] = []
 
-        def progress(so_far: Load) -> None:
-            if disturbances and so_far.ended >= disturbances[-1][0]:
+        def is_due(so_far: Load) -> bool:
+            return bool(disturbances) and so_far.ended >= disturbances[-1][0]
+
+        async def between(so_far: Load) -> None:
+            if is_due(so_far):
+                # No call is made before the last disturbance has ended: on a slow machine none would be left for this.
+                await asyncio.gather(*map(asyncio.wrap_future, pending))
+            if is_due(so_far):
                 pending.append(aside.submit(disturbances.pop()[1]))
+            await asyncio.sleep(PAUSE_S)
 
-        result = asyncio.run(
-            load(
-                deployment.url,
-                deployment.token(),
-                calls=calls,
-                connections=CONNECTIONS,
-                progress=progress,
-                pause_s=PAUSE_S,
-            )
-        )
+        loading = load(deployment.url, deployment.token(), calls=calls, connections=CONNECTIONS, between=between)
+        result = asyncio.run(loading)
         for one in pending:
             one.result()
     say(f"{result.done} calls answered, {result.unknown} withheld, tries refused: {dict(result.refused)}")
