@@ -9,6 +9,7 @@ import pytest
 
 from affidavit.audit import batch, chains
 from affidavit.clock import MINUTE, SECOND, format_time
+from affidavit.errors import Malformed
 from affidavit.evidence.names import segment_name
 from affidavit.evidence.ports import EvidenceObject
 from affidavit.evidence.stored import sha256_hex, unpack
@@ -663,6 +664,42 @@ def test_noise_is_ignored_and_said_once(ledger, audited, caplog):
     assert audited().kinds() == ["log:retention", "log:writer_admitted", "writer:opened"]
     said = [record.getMessage() for record in caplog.records]
     assert len(said) == len(set(said)) >= 4
+
+
+def test_noise_in_a_stated_hole_is_ignored_and_the_log_goes_on(ledger, audited, caplog):
+    """evidence-format section 8: an object under `segment/` that is no segment is noise, wherever its name sorts."""
+    gateway, lost, _ = with_a_hole(ledger)
+    ledger.stores.evidence.create({f"segment/{gateway.id}/000000000001-zzz": b"noise"})
+    ledger.advance(11 * MINUTE)
+    with caplog.at_level(logging.ERROR):
+        for _ in range(2):
+            ledger.sequence()
+    ledger.deliver(lost)
+    ledger.sequence()
+
+    assert audited().chains[gateway.id].holes == set()
+    assert caplog.text.count("000000000001-zzz is not taken into the log") == 1
+
+
+def test_a_registration_that_no_store_reads_is_noise_and_the_log_goes_on(ledger, audited, caplog, monkeypatch):
+    """A store reads no object that is longer than any of the format; whoever may register can store one for good."""
+    noise = "writer/20261122T122557Z-00000000000000aa.json"
+    ledger.stores.evidence.create({noise: b"{}"})
+    read = ledger.stores.evidence.read
+
+    def bounded(name):
+        if name == noise:
+            raise Malformed("an object is longer than 64 MiB", code="too_long")
+        return read(name)
+
+    monkeypatch.setattr(ledger.stores.evidence, "read", bounded)
+    opened(ledger).flush()
+    with caplog.at_level(logging.ERROR):
+        for _ in range(2):
+            ledger.sequence()
+
+    assert audited().kinds() == ["log:retention", "log:writer_admitted", "writer:opened"]
+    assert caplog.text.count(f"{noise} is not taken into the log") == 1
 
 
 def test_whoever_is_not_admitted_does_not_speak_in_the_log(ledger, audited, caplog):
