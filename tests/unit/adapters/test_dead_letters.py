@@ -11,6 +11,7 @@ from pathlib import Path
 
 import grpc
 import pytest
+from google.api_core.exceptions import ServiceUnavailable
 from google.pubsub_v1 import PublisherClient, PubsubMessage, SubscriberClient
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
@@ -109,6 +110,19 @@ def test_looking_tells_each_once_and_leaves_it_there(deployment):
     for _ in range(2):
         assert sorted(one.name for one in deployment.letters().look()) == [one.name for one in objects(3)]
     assert len(list(deployment.letters().redrive())) == 3
+
+
+def test_what_was_seen_is_told_though_it_cannot_be_given_back(deployment, monkeypatch):
+    """`check_log` raises its alarm from this; the lease runs out by itself."""
+
+    def away(*_, **__):
+        raise ServiceUnavailable("not now")
+
+    deployment.die(*objects(3))
+    letters = deployment.letters()
+    monkeypatch.setattr(letters._subscriber, "modify_ack_deadline", away)
+
+    assert len(list(letters.look())) == 3
 
 
 def test_what_cannot_be_published_stays_and_can_be_taken_up_at_once(deployment):

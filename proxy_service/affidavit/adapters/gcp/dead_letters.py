@@ -115,7 +115,8 @@ class DeadLetters:
                     if not known:
                         yield _letter(one)
         finally:
-            self._release(list(seen.values()))
+            with suppress(Unavailable, Misconfigured):  # then their lease runs out; what was seen is told all the same
+                self._release(list(seen.values()))
 
     def _batches(self, new: Callable[[ReceivedMessage], bool] = lambda _: True) -> Iterator[Sequence[ReceivedMessage]]:
         empty = 0
