@@ -97,9 +97,10 @@ def parse_segment(data: bytes) -> Segment:
     if not data.endswith(b"\n"):
         raise Malformed("the last line has no end", code="bad_segment")
     # One line more than there may be, and no further: 64 MiB of line ends come packed in 64 KiB.
-    header_line, *records, signature_line = data[:-1].split(b"\n", MAX_RECORDS + 2)
-    if not 1 <= len(records) <= MAX_RECORDS:
+    lines = data[:-1].split(b"\n", MAX_RECORDS + 2)
+    if not 1 <= len(lines) - 2 <= MAX_RECORDS:
         raise Malformed("a segment without records, or with more than there may be", code="bad_segment")
+    header_line, *records, signature_line = lines
     if max(len(header_line), len(signature_line)) > MAX_LINE_BYTES:
         raise Malformed("the header or the signature of a segment is too long", code="bad_segment")
     header = _parse_header(decode(header_line))

@@ -11,6 +11,7 @@ from affidavit.audit import batch, chains
 from affidavit.clock import MINUTE, SECOND, format_time
 from affidavit.errors import Malformed
 from affidavit.evidence.names import segment_name
+from affidavit.evidence.packing import pack
 from affidavit.evidence.ports import EvidenceObject
 from affidavit.evidence.stored import sha256_hex, unpack
 from fakes.ledger import RETENTION, STEP, busy_hour, records
@@ -655,6 +656,8 @@ def test_noise_is_ignored_and_said_once(ledger, audited, caplog):
     sha256 = sha256_hex(b"noise")
     store.create({segment_name(gateway.id, 1, sha256): b"noise"})
     store.create({segment_name(gateway.id, 1, "00" * 32): b"not even its hash"})
+    line = pack(b"{}\n")
+    store.create({segment_name(gateway.id, 1, sha256_hex(line)): line})
     store.create({f"segment/{gateway.id}/zzz": b"", "segment/nobody": b"", "writer/nobody.json": b"", "x": b""})
     store.create({"writer/20261122T122557Z-00000000000000aa.json": b"{}"})
     with caplog.at_level(logging.ERROR):

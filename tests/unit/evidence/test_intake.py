@@ -140,6 +140,8 @@ SPOILT = {
         2,
         lambda one: lines(one, lambda data: b"\n".join(data.split(b"\n")[:-3]) + b"\n"),
     ),
+    "segment of its header alone": (2, lambda one: lines(one, lambda data: data[: data.index(b"\n") + 1])),
+    "segment of no lines": (2, lambda one: lines(one, lambda _: b"\n")),
     "segment with another count": (2, lambda one: lines(one, lambda data: data.replace(b'"count":3', b'"count":2'))),
     "segment with a field more": (
         2,
