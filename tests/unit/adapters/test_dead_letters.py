@@ -134,6 +134,26 @@ def test_what_cannot_be_published_stays_and_can_be_taken_up_at_once(deployment):
     assert len(list(deployment.letters().redrive())) == 3
 
 
+def test_nothing_is_published_where_nobody_is_subscribed(deployment):
+    """google-cloud "Pub/Sub": a topic without a subscription swallows messages."""
+    deployment.die(*objects(3))
+    silent = deployment.topic.replace("evidence", "silent")
+    deployment.publisher.create_topic(name=silent)
+    with pytest.raises(Misconfigured, match="nothing is subscribed to it"):
+        list(deployment.letters(topic=silent).redrive())
+
+    assert len(list(deployment.letters().redrive())) == 3
+
+
+def test_dead_letters_are_not_published_among_the_dead_letters(deployment):
+    """They would come again at once, for ever."""
+    deployment.die(*objects(3))
+    with pytest.raises(Misconfigured, match="name the topic that they came from"):
+        next(deployment.letters(topic=deployment.dead_topic).redrive())
+
+    assert len(list(deployment.letters().redrive())) == 3
+
+
 @pytest.mark.parametrize("persisted", [False, True])
 def test_whatever_becomes_of_a_request_to_publish_nothing_is_lost(deployment, persisted):
     """An answer that is lost has it published twice, which write_evidence stores once."""
@@ -146,7 +166,7 @@ def test_whatever_becomes_of_a_request_to_publish_nothing_is_lost(deployment, pe
         wait=WAIT,
     )
     deployment.die(*objects(3))
-    server.fail(Fault(grpc.StatusCode.DATA_LOSS, persisted=persisted), times=1)
+    server.fail(Fault(grpc.StatusCode.DATA_LOSS, persisted=persisted), times=1, method="Publish")
     with pytest.raises(Unavailable):
         list(letters.redrive())
 
