@@ -71,14 +71,16 @@ def test_delivered_again_it_changes_nothing_and_is_no_news(ledger, call):
     assert stored(ledger) == before
 
 
-def test_a_segment_before_its_registration_is_early(ledger, call):
+def test_what_comes_before_its_registration_is_early(ledger, call):
     registration, body, segment = call
     taken = ledger.intake.take([segment, body])
-    assert taken.early == (segment,)
+    assert set(taken.early) == {segment, body}
     assert not stored(ledger)
+    assert not ledger.stores.bodies("standard").objects
 
     ledger.intake.take([registration])
-    assert ledger.intake.take([segment]).created == (segment.name,)
+    assert ledger.intake.take([segment, body]).created == (segment.name,)
+    assert ledger.stores.bodies("standard").objects == {body.name: body.data}
 
 
 def test_what_is_early_and_cannot_be_otherwise_is_kept_aside(ledger, call):
