@@ -669,6 +669,29 @@ def test_noise_is_ignored_and_said_once(ledger, audited, caplog):
     assert len(said) == len(set(said)) >= 4
 
 
+def test_noise_is_read_once_however_much_there_is(ledger, monkeypatch):
+    """Read again by each run, enough of it would leave no time for the log, for good."""
+    gateway = opened(ledger)
+    gateway.flush()
+    ledger.sequence()
+    store = ledger.stores.evidence
+    noise = {segment_name(gateway.id, 100 + n, sha256_hex(b"%d" % n)): b"%d" % n for n in range(20)}
+    store.create(noise)
+    asked = []
+    read = store.read
+
+    def counted(name):
+        asked.append(name)
+        return read(name)
+
+    monkeypatch.setattr(store, "read", counted)
+    for _ in range(3):
+        ledger.advance(MINUTE)
+        ledger.sequence()
+
+    assert sorted(name for name in asked if name in noise) == sorted(noise)
+
+
 def test_noise_in_a_stated_hole_is_ignored_and_the_log_goes_on(ledger, audited, caplog):
     """evidence-format section 8: an object under `segment/` that is no segment is noise, wherever its name sorts."""
     gateway, lost, _ = with_a_hole(ledger)
