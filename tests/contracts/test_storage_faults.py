@@ -234,6 +234,15 @@ def test_an_object_longer_than_any_is_refused_before_it_fills_the_memory(strict)
         strict.store.read("a")
 
 
+def test_a_store_for_small_objects_refuses_others_before_they_fill_the_memory(strict):
+    small = CloudStorageStore(strict.client, "evidence", longest=1024)
+    strict.store.create({"a": bytes(1024), "b": bytes(1025)})
+
+    assert small.read("a") == bytes(1024)
+    with pytest.raises(Malformed):
+        small.read("b")
+
+
 def test_metadata_that_somebody_changed_changes_no_byte(strict):
     """google-cloud "Cloud Storage": metadata can be edited under a locked retention."""
     packed = gzip.compress(b"a record\n")

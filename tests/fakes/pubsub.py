@@ -9,6 +9,7 @@ import grpc
 from google.pubsub_v1 import PublisherClient, PublishRequest, PublishResponse, PubsubMessage, SubscriberClient
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
+from google.pubsub_v1.types import ListTopicSubscriptionsResponse
 
 from affidavit.evidence.ports import EvidenceObject
 from fakes.failing_server import UNLIMITED, FailingServer, Fault
@@ -45,6 +46,9 @@ class PublishServer(FailingServer):
         return super()._next_fault(call, request)
 
     def _take(self, call: grpc.HandlerCallDetails, request: bytes) -> Iterable[bytes]:
+        if call.method.endswith("/ListTopicSubscriptions"):
+            answer = ListTopicSubscriptionsResponse(subscriptions=["projects/p/subscriptions/s"])
+            return [ListTopicSubscriptionsResponse.serialize(answer)]
         messages = PublishRequest.deserialize(request).messages
         self.taken += [delivered(one) for one in messages]
         return [PublishResponse.serialize(PublishResponse(message_ids=["1"] * len(messages)))]

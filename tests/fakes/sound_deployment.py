@@ -82,11 +82,18 @@ def build(google: GoogleRest) -> None:
         "name": SUBSCRIPTION,
         "topic": TOPIC,
         "expirationPolicy": {},
+        "messageRetentionDuration": "2678400s",
+        "pushConfig": {"pushEndpoint": "https://acme-write-evidence.a.run.app"},
         "deadLetterPolicy": {"deadLetterTopic": DEAD_TOPIC, "maxDeliveryAttempts": 20},
     }
     google.things["pubsub", f"v1/{DEAD_TOPIC}"] = {"name": DEAD_TOPIC}
     google.things["pubsub", f"v1/{DEAD_TOPIC}/subscriptions"] = {"subscriptions": [DEAD]}
-    google.things["pubsub", f"v1/{DEAD}"] = {"name": DEAD, "topic": DEAD_TOPIC, "expirationPolicy": {}}
+    google.things["pubsub", f"v1/{DEAD}"] = {
+        "name": DEAD,
+        "topic": DEAD_TOPIC,
+        "expirationPolicy": {},
+        "messageRetentionDuration": "2678400s",
+    }
     google.held[SECRET] = {"secretmanager.versions.access"}
     google.things["secretmanager", f"v1/{SECRET}/versions/1"] = {"name": f"{SECRET}/versions/1", "state": "ENABLED"}
     google.things["firestore", "v1/projects/acme-gateway-1/databases/(default)"] = {

@@ -22,6 +22,7 @@ from affidavit.evidence.ports import EvidenceStore
 from affidavit.evidence.registration import Registration
 
 MAX_WAITING = 50_000  # names of one chain in memory; the rest is listed again when these are committed
+MAX_NOISE = 100_000  # names of noise that are remembered, some 10 MB
 MAX_TOLD = 10_000  # things that are remembered to have been said
 AHEAD: Micros = MINUTE  # a record is at most so much younger than the commit that takes it (evidence-format section 4)
 
@@ -134,6 +135,7 @@ class SegmentReader:
         self._has_body = has_body
         self.told = told
         self.records: dict[str, Sequence[bytes]] = {}  # of what was read since this was last cleared
+        self._noise: set[str] = set()  # what is stored never changes, so that it is noise is read once
 
     def list_waiting(self, chain: Chain) -> None:
         """Look for all segments that begin at or after the chain's place."""
@@ -147,6 +149,8 @@ class SegmentReader:
 
     def note(self, chain: Chain, name: str) -> None:
         """Let a chain wait for a name, unless it is none."""
+        if name in self._noise:
+            return
         try:
             chain.wait_for(name)
         except Malformed as error:
@@ -228,7 +232,7 @@ class SegmentReader:
     def check(self, chain: Chain, name: str) -> CheckedSegment | None:
         """Return a stored segment's facts, or None, said once, if it is noise."""
         known = chain.checked.get(name)
-        if known is not None:
+        if known is not None or name in self._noise:
             return known
         try:
             first_seq = parse_segment_name(name).first_seq
@@ -239,6 +243,8 @@ class SegmentReader:
             checked, self.records[name] = check_segment(name, self._store.read(name) or b"", chain.registration)
         except (Malformed, VerificationFailed) as error:
             self.told.once(name, error)
+            if len(self._noise) < MAX_NOISE:
+                self._noise.add(name)
             chain.forget(first_seq, name)
             return None
         chain.checked[name] = checked

@@ -256,11 +256,9 @@ class Known:
 
     def _registration(self, writer: str) -> Registration | None:
         name = registration_name(writer)
-        data = self._store.read(name)
-        if data is None:
-            return None
         try:
-            return parse_registration(name, data)
+            data = self._store.read(name)  # too long for any object of the format, it is noise like any other
+            return None if data is None else parse_registration(name, data)
         except Malformed as error:
             self._told.once(name, error)
             return None
@@ -268,7 +266,16 @@ class Known:
     def _names_in(self, writer: str, hole: Hole) -> Iterator[str]:
         folder = f"segment/{writer}/"
         after = f"{folder}{hole[1] + 1:012d}"
-        return takewhile(lambda name: name < after, self._store.names(folder, f"{folder}{hole[0]:012d}"))
+        names = self._store.names(folder, f"{folder}{hole[0]:012d}")
+        return filter(self._is_segment, takewhile(lambda name: name < after, names))
+
+    def _is_segment(self, name: str) -> bool:
+        try:
+            parse_segment_name(name)
+        except Malformed as error:  # noise may sort into a hole, and must stop nobody
+            self._told.once(name, error)
+            return False
+        return True
 
 
 def _by_place(names: Iterable[str]) -> list[list[str]]:

@@ -40,13 +40,14 @@ class Points:
 
     def _read(self, names: list[str]) -> Iterator[Point]:
         for name in reversed(names):
-            data = self._store.read(name)
-            if data is None:
-                continue
             try:
-                yield Point.parse(data)
+                data = self._store.read(name)
+                point = None if data is None else Point.parse(data)
             except Malformed as error:
                 _diagnostics.error("%s cannot be gone on from: %s", name, error)
+                continue
+            if point is not None:
+                yield point
 
 
 def point_name(size: int) -> str:

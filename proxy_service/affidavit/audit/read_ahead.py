@@ -13,13 +13,21 @@ from affidavit.evidence.ports import EvidenceStore
 AHEAD = 16  # objects that are read at once; half as many as there are connections that stay open
 MAX_LISTED = 200_000  # names whose followers are in memory
 MAX_AHEAD = 128  # objects that were read and not asked for yet
+SMALL = 2 * 1024 * 1024  # bytes of the longest that is read ahead; a recorder's segments have half of it
 
 
 class ReadAhead:
-    """An `EvidenceStore` for one thread, which reads in the order in which it lists."""
+    """An `EvidenceStore` for one thread, which reads in the order in which it lists.
 
-    def __init__(self, store: EvidenceStore) -> None:
+    Args:
+        store: What it reads.
+        small: The same, which refuses what is longer than `SMALL`, for reading ahead: anybody's objects are, and 128 of
+            64 MiB would end the process. None: the store itself.
+    """
+
+    def __init__(self, store: EvidenceStore, small: EvidenceStore | None = None) -> None:
         self._store = store
+        self._small = small or store
         self._pool = ThreadPoolExecutor(AHEAD, "read-ahead")
         self._follower: dict[str, str] = {}
         self._ahead: dict[str, Future[bytes | None]] = {}
@@ -53,7 +61,7 @@ class ReadAhead:
             if following is None:
                 return
             if following not in self._ahead:
-                self._ahead[following] = self._pool.submit(self._store.read, following)
+                self._ahead[following] = self._pool.submit(self._small.read, following)
             following = self._follower.get(following)
         while len(self._ahead) > MAX_AHEAD:
             self._ahead.pop(next(iter(self._ahead))).cancel()

@@ -97,13 +97,15 @@ def _follow(segment: Segment) -> tuple[str, list[str], list[str]]:
     kinds: list[str] = []
     times: list[str] = [""]
     for line in segment.records:
+        if len(line) > MAX_RECORD_BYTES:
+            raise Malformed(f"{writer}/{seq} is longer than a log entry may be", code="bad_chain")
         record = _loads(line)
         if (record.get("writer"), record.get("seq"), record.get("prev")) != (writer, seq, prev):
             raise Malformed(f"what stands at {writer}/{seq} is not the next record of the chain", code="bad_chain")
         kind, time = record.get("kind"), record.get("time")
         # All times have the same length and alphabet, so they compare as text; the form is checked below.
-        if type(kind) is not str or type(time) is not str or time < times[-1] or len(line) > MAX_RECORD_BYTES:
-            raise Malformed(f"{writer}/{seq} has no kind or a time before the last, or is too long", code="bad_chain")
+        if type(kind) is not str or type(time) is not str or time < times[-1]:
+            raise Malformed(f"{writer}/{seq} has no kind or a time before the last", code="bad_chain")
         kinds.append(kind)
         times.append(time)
         prev = hashlib.sha256(line).hexdigest()

@@ -94,6 +94,7 @@ class Watch:
     def __init__(self, watched: Watched, part: int = PART) -> None:
         self._watched = watched
         self._part = part
+        self._failing_since: dict[str, Micros] = {}  # what could not be looked at, again and again
 
     def run(self) -> Seen:
         """Check once.
@@ -121,7 +122,7 @@ class Watch:
             since = part.point
             part = verify_on(request, since, self._part)
         self._judge(part, now, alarms)
-        self._look_aside(alarms)
+        self._look_aside(now, alarms)
         return Seen(
             size=part.point.size if part.point else 0,
             verified_from=start.size if start else 0,
@@ -156,7 +157,9 @@ class Watch:
         """Raise an alarm for every check that fails, once; and for what cannot be read for long."""
         report = part.report
         self._accept(report, alarms, at_end=part.at_end)
-        stuck = part.point is None or now - part.point.made > UNREAD_FOR
+        stuck = part.point is None or abs(now - part.point.made) > UNREAD_FOR
+        # What lies beside the log may not be readable though the point moves on.
+        stuck = self._lasts("check", now, failing=any(one.status == "unchecked" for one in report.checks)) or stuck
         for check in report.checks:
             if check.status == "FAIL" or (check.status == "unchecked" and stuck):
                 alarms.check(check)
@@ -165,12 +168,12 @@ class Watch:
                 _diagnostics.warning("%s is not checked: %s: %s", check.id, why.object, why.found)
 
     def _accept(self, report: Report, alarms: Alarms, *, at_end: bool) -> None:
-        data = self._watched.check.read(EXPECTED)
-        if data is None:
-            return
         try:
+            data = self._watched.check.read(EXPECTED)
+            if data is None:
+                return
             expected = read_expected(data, EXPECTED)
-        except Misconfigured as error:
+        except (Misconfigured, Malformed) as error:
             alarms.wrong(str(error))
             return
         if at_end:
@@ -178,17 +181,28 @@ class Watch:
         else:
             accept_known(report.checks, expected)
 
-    def _look_aside(self, alarms: Alarms) -> None:
+    def _look_aside(self, now: Micros, alarms: Alarms) -> None:
         """Look where what went wrong before the log ends up."""
         for subscription, look in self._watched.dead_letters.items():
+            failed: Misconfigured | Unavailable | None = None
             try:
                 what = look()
             except (Misconfigured, Unavailable) as error:
-                what = f"nobody can look there: {error}" if isinstance(error, Misconfigured) else None
+                what, failed = None, error
                 _diagnostics.warning("%s: %s", subscription, error)
+            lasts = self._lasts(subscription, now, failing=failed is not None)
+            if lasts or isinstance(failed, Misconfigured):
+                what = f"nobody can look there: {failed}"
             if what is not None:
                 alarms.dead_letters(subscription, what)
         self._look_into_quarantine(alarms)
+
+    def _lasts(self, what: str, now: Micros, *, failing: bool) -> bool:
+        """Tell whether something fails for longer than a moment's trouble, as far as this process has seen."""
+        if not failing:
+            self._failing_since.pop(what, None)
+            return False
+        return now - self._failing_since.setdefault(what, now) > UNREAD_FOR
 
     def _look_into_quarantine(self, alarms: Alarms) -> None:
         names = list(self._watched.quarantine.names(""))

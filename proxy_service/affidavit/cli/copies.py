@@ -67,6 +67,7 @@ class _Copying:
     console: Console
     scratch: Scratch = field(init=False)
     classes: set[str] = field(default_factory=set)
+    mentioned: dict[str, set[str]] = field(default_factory=dict)  # class to segments, where no commit states it
     set_aside: int = 0
     copied: int = 0
 
@@ -83,6 +84,7 @@ class _Copying:
                 self._copy(self.sources.log, "log", _is_of_log, bar)
             if self.sources.evidence:
                 self._copy(self.sources.evidence, "evidence", _is_of_evidence, bar)
+                self.classes |= self._committed()
             for retention_class in sorted(self.classes):
                 if bucket := self.sources.bucket_of(retention_class):
                     self._copy(bucket, f"bodies/{retention_class}", _is_of_bodies, bar)
@@ -102,12 +104,32 @@ class _Copying:
         folder = None if isinstance(given.dir, CloudBucket) else given.dir
         return argparse.Namespace(**{**vars(given), "dir": folder, "evidence": evidence, "log": log, "bodies": bodies})
 
+    def _note_classes(self, name: str, path: Path) -> None:
+        if COMMIT_NAME.fullmatch(name):
+            self.classes |= stated_classes(path.read_bytes())
+        elif name.startswith("segment/"):
+            with path.open("rb") as file:
+                for retention_class in mentioned_classes(file.read(HEADER_BYTES)) - self.classes:
+                    self.mentioned.setdefault(retention_class, set()).add(name)
+
+    def _committed(self) -> set[str]:
+        """Return the classes that committed segments mention and no commit states.
+
+        Noise may mention any, and the bucket that would have its name may be anybody's: it is not asked for.
+        """
+        found: set[str] = set()
+        waiting = {name: of for name, of in self.mentioned.items() if name not in self.classes}
+        for path in (self.root / "evidence" / "commit").glob("*") if waiting else ():
+            data = path.read_bytes()
+            found |= {name for name, segments in waiting.items() if any(one.encode() in data for one in segments)}
+        return found
+
     def _copy(self, bucket: str, label: str, is_of_format: Callable[[str], bool], bar: Bar) -> None:
         def seen(name: str, path: Path) -> None:
             self.copied += 1
             bar.move(self.copied, None)
             if label == "evidence":
-                self.classes |= _classes_in(name, path)
+                self._note_classes(name, path)
 
         # The log can be derived again, so of what is no longer served nothing is lost.
         aside = None if label == "log" else self.root / "removed" / label
@@ -144,15 +166,6 @@ def _root(copy: Path | None, sources: Sources) -> Iterator[Path]:
             file.write(sources.mark())
             file.flush()
         yield copy
-
-
-def _classes_in(name: str, path: Path) -> frozenset[str]:
-    if COMMIT_NAME.fullmatch(name):
-        return stated_classes(path.read_bytes())
-    if name.startswith("segment/"):
-        with path.open("rb") as file:
-            return mentioned_classes(file.read(HEADER_BYTES))
-    return frozenset()
 
 
 def _is_of_evidence(name: str) -> bool:

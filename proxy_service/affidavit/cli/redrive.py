@@ -25,7 +25,8 @@ It ends when no more came for a while. Whatever goes wrong, a message stays wher
 that is published twice is stored once. What write_evidence cannot take comes back here after its attempts, and what is
 no evidence at all goes to the quarantine.
 
-Needed: roles/pubsub.subscriber on the subscription, roles/pubsub.publisher on the topic.
+Needed: roles/pubsub.subscriber on the subscription; roles/pubsub.publisher and roles/pubsub.viewer on the topic, since
+what is published where nothing is subscribed is lost, and that is looked at first.
 
 example
   affidavit redrive --subscription projects/P/subscriptions/acme-evidence-dead --topic projects/P/topics/acme-evidence

@@ -51,8 +51,8 @@ class Taken:
 
     Attributes:
         created: Names in the evidence bucket that were free and are now taken by what was delivered.
-        early: Segments whose writer is not registered yet: deliver them again later, or `refuse` them where nothing
-            can come later.
+        early: Segments and bodies whose writer is not registered yet: deliver them again later, or `refuse` them where
+            nothing can come later.
         refused: Names, as they claim them, of objects that are in the quarantine now.
     """
 
@@ -81,7 +81,7 @@ class Intake:
         Raises:
             Unavailable, OutcomeUnknown: Not everything is stored; delivering all of it again is right.
         """
-        bodies: dict[str, dict[str, bytes]] = {}
+        bodies: list[EvidenceObject] = []
         registrations: dict[str, bytes] = {}
         segments: list[EvidenceObject] = []
         refused: list[str] = []
@@ -91,13 +91,14 @@ class Intake:
             elif not self._sound(one):
                 refused.append(one.name)
             elif one.bucket == "body":
-                bodies.setdefault(one.retention_class, {})[one.name] = one.data
+                bodies.append(one)
             else:
                 registrations[one.name] = one.data
-        for retention_class, named in bodies.items():
-            self._stores.bodies(retention_class).create(named)
         created = self._register(registrations, refused)
-        early, sound = self._checked(segments, refused)
+        # Before the segments that need them.
+        early = self._store_bodies(bodies, refused)
+        behind, sound = self._checked(segments, refused)
+        early += behind
         taken = self._stores.evidence.create(sound) if sound else frozenset()
         created += [name for name in sound if name not in taken]
         return Taken(created=tuple(created), early=tuple(early), refused=tuple(refused))
@@ -118,6 +119,25 @@ class Intake:
                 self._quarantine(one, "another registration of this writer is stored already")
                 refused.append(name)
         return [name for name in registrations if name not in taken]
+
+    def _store_bodies(self, bodies: Iterable[EvidenceObject], refused: list[str]) -> list[EvidenceObject]:
+        """Create bodies objects of registered writers, and return the others: nobody signs those, and they stay."""
+        early: list[EvidenceObject] = []
+        sound: dict[str, dict[str, bytes]] = {}
+        for one in bodies:
+            try:
+                registration = self._registration(parse_bodies_name(one.name).writer)
+            except Malformed as error:
+                self._quarantine(one, str(error))
+                refused.append(one.name)
+                continue
+            if registration is None:
+                early.append(one)
+            else:
+                sound.setdefault(one.retention_class, {})[one.name] = one.data
+        for retention_class, named in sound.items():
+            self._stores.bodies(retention_class).create(named)
+        return early
 
     def _checked(
         self, segments: Iterable[EvidenceObject], refused: list[str]

@@ -209,6 +209,9 @@ class Recorder:
                 self._bus.publish(batch.sealed)
             except AffidavitError as failure:  # a bucket that is gone, too: the same is tried until it is there
                 error = failure
+            except Exception as failure:  # noqa: BLE001 without this thread nothing is ever recorded again
+                _diagnostics.exception("a publish failed in a way that nobody foresaw")
+                error = Unavailable(type(failure).__name__)
             self._loop.call_soon_threadsafe(self._published, batch, error)
         self._bus.close()
 

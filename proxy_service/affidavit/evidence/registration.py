@@ -26,6 +26,7 @@ _KEYS = {"attestation", "config_sha256", "opened", "origin", "public_key", "role
 _SOFTWARE_KEYS = {"image", "revision", "version"}
 _IMAGE = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 _PUBLIC_KEY_BYTES = 32
+_LONGEST = 65_535  # bytes; with a token it has some two thousand, and anybody's must fit in memory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +50,8 @@ def parse_registration(name: str, data: bytes) -> Registration:
         Malformed: Not a registration of the writer that the name says.
     """
     writer = parse_registration_name(name)
+    if len(data) > _LONGEST:
+        raise Malformed(f"a registration has at most {_LONGEST} bytes", code="bad_registration")
     value = decode(data)
     if set(value) != _KEYS or value["v"] != 1 or type(value["v"]) is not int or value["writer"] != writer:
         raise Malformed("not a registration of this writer in version 1", code="bad_registration")

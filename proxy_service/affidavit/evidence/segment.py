@@ -22,6 +22,7 @@ from affidavit.evidence.stored import base64_bytes, base64_text
 
 MAX_RECORDS = 1_000
 MAX_RECORD_BYTES = 65_535  # the uint16 length of a tlog-tiles entry
+MAX_LINE_BYTES = 65_535  # of a header or a signature, which have some hundred: what anybody may pack must fit in memory
 
 _CONTEXT = b"affidavit-segment/1\n"
 _HEADER_KEYS = {"bodies", "count", "first_seq", "prev", "segment", "writer"}
@@ -95,9 +96,13 @@ def parse_segment(data: bytes) -> Segment:
     """
     if not data.endswith(b"\n"):
         raise Malformed("the last line has no end", code="bad_segment")
-    header_line, *records, signature_line = data[:-1].split(b"\n")
-    if not records:
-        raise Malformed("a segment without records", code="bad_segment")
+    # One line more than there may be, and no further: 64 MiB of line ends come packed in 64 KiB.
+    lines = data[:-1].split(b"\n", MAX_RECORDS + 2)
+    if not 1 <= len(lines) - 2 <= MAX_RECORDS:
+        raise Malformed("a segment without records, or with more than there may be", code="bad_segment")
+    header_line, *records, signature_line = lines
+    if max(len(header_line), len(signature_line)) > MAX_LINE_BYTES:
+        raise Malformed("the header or the signature of a segment is too long", code="bad_segment")
     header = _parse_header(decode(header_line))
     if header["count"] != len(records):
         raise Malformed("the header counts other records than are there", code="bad_segment")

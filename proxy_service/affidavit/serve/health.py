@@ -12,6 +12,7 @@ from affidavit.clock import SECOND, Clock, Micros
 from affidavit.evidence.recorder import Recorder
 from affidavit.gateway.trail import Trail
 
+OUTAGE = "the evidence store does not take records"  # anybody may ask; which bucket, and why, the diagnostics say
 SILENT: Micros = 5 * SECOND  # a worker reports every second; after this nothing is known to be committed since
 
 
@@ -42,7 +43,7 @@ class Health:
             "ready": outage is None and not self.draining,
             "draining": self.draining,
             "in_flight": self._trail.in_flight,
-            "outage": outage,
+            "outage": None if outage is None else OUTAGE,
             "writer": self._recorder.writer.id,
         }
         return {**state, **self._log()} if self._has_worker else state

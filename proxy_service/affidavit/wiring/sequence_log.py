@@ -14,7 +14,7 @@ from affidavit.adapters.gcp.kms import KmsSigner, open_kms
 from affidavit.adapters.gcp.storage import CloudStorageHead, CloudStorageStore, open_client
 from affidavit.audit.admission import AttestationKeys, AttestedAdmission
 from affidavit.audit.listed_bodies import ListedBodies
-from affidavit.audit.read_ahead import ReadAhead
+from affidavit.audit.read_ahead import SMALL, ReadAhead
 from affidavit.audit.rounds import Rounds
 from affidavit.audit.sequencer import Sequencer, Sequencing
 from affidavit.clock import system_clock
@@ -35,8 +35,9 @@ def open_sequence_log(environment: Mapping[str, str]) -> Rounds:
     keys = AttestationKeys(from_address(_secure(settings.attestation_keys, environment)), system_clock)
     client = open_client(None, environment)
     bodies = {name: CloudStorageStore(client, bucket) for name, bucket in settings.body_buckets.items()}
+    evidence = CloudStorageStore(client, settings.evidence_bucket)
     sequencing = Sequencing(
-        store=ReadAhead(CloudStorageStore(client, settings.evidence_bucket)),
+        store=ReadAhead(evidence, CloudStorageStore(client, settings.evidence_bucket, longest=SMALL)),
         has_body=ListedBodies(bodies),
         heads=CloudStorageHead(client, settings.log_bucket),
         signer=KmsSigner(open_kms(environment), settings.log_key, settings.origin),

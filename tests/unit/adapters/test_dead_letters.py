@@ -11,6 +11,7 @@ from pathlib import Path
 
 import grpc
 import pytest
+from google.api_core.exceptions import ServiceUnavailable
 from google.pubsub_v1 import PublisherClient, PubsubMessage, SubscriberClient
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcTransport
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
@@ -129,11 +130,44 @@ def test_the_check_counts_no_further_than_it_has_to(deployment):
     assert len(list(deployment.letters().redrive())) == LETTERS + 20
 
 
+def test_what_was_seen_is_told_though_it_cannot_be_given_back(deployment, monkeypatch):
+    """`check_log` raises its alarm from this; the lease runs out by itself."""
+
+    def away(*_, **__):
+        raise ServiceUnavailable("not now")
+
+    deployment.die(*objects(3))
+    letters = deployment.letters()
+    monkeypatch.setattr(letters._subscriber, "modify_ack_deadline", away)
+
+    assert len(list(letters.look())) == 3
+
+
 def test_what_cannot_be_published_stays_and_can_be_taken_up_at_once(deployment):
     deployment.die(*objects(3))
     nowhere = deployment.topic.replace("evidence", "elsewhere")
     with pytest.raises(Misconfigured, match="elsewhere is not there"):
         list(deployment.letters(topic=nowhere).redrive())
+
+    assert len(list(deployment.letters().redrive())) == 3
+
+
+def test_nothing_is_published_where_nobody_is_subscribed(deployment):
+    """google-cloud "Pub/Sub": a topic without a subscription swallows messages."""
+    deployment.die(*objects(3))
+    silent = deployment.topic.replace("evidence", "silent")
+    deployment.publisher.create_topic(name=silent)
+    with pytest.raises(Misconfigured, match="nothing is subscribed to it"):
+        list(deployment.letters(topic=silent).redrive())
+
+    assert len(list(deployment.letters().redrive())) == 3
+
+
+def test_dead_letters_are_not_published_among_the_dead_letters(deployment):
+    """They would come again at once, for ever."""
+    deployment.die(*objects(3))
+    with pytest.raises(Misconfigured, match="name the topic that they came from"):
+        next(deployment.letters(topic=deployment.dead_topic).redrive())
 
     assert len(list(deployment.letters().redrive())) == 3
 
@@ -150,7 +184,7 @@ def test_whatever_becomes_of_a_request_to_publish_nothing_is_lost(deployment, pe
         wait=WAIT,
     )
     deployment.die(*objects(3))
-    server.fail(Fault(grpc.StatusCode.DATA_LOSS, persisted=persisted), times=1)
+    server.fail(Fault(grpc.StatusCode.DATA_LOSS, persisted=persisted), times=1, method="Publish")
     with pytest.raises(Unavailable):
         list(letters.redrive())
 

@@ -250,6 +250,45 @@ def test_a_topic_that_is_not_there_is_told_apart_from_one_that_may_not_be_used(g
         ),
         (
             f"v1/{SUBSCRIPTION}",
+            {"pushConfig": {}},
+            (
+                "topic acme-evidence",
+                "no subscription pushes what is published to write_evidence, so nothing of it is stored",
+                (
+                    f"gcloud pubsub subscriptions create SUBSCRIPTION --topic={TOPIC} --expiration-period=never "
+                    "--push-endpoint=URL --push-auth-service-account=ACCOUNT"
+                ),
+            ),
+        ),
+        (
+            f"v1/{SUBSCRIPTION}",
+            {"filter": 'attributes.bucket = "body"'},
+            (
+                "subscription acme-evidence-write",
+                "it has a filter: what does not pass is acknowledged and lost. A filter cannot be changed",
+                f"gcloud pubsub subscriptions delete {SUBSCRIPTION}  # then: terraform apply",
+            ),
+        ),
+        (
+            f"v1/{SUBSCRIPTION}",
+            {"detached": True},
+            (
+                "subscription acme-evidence-write",
+                "it is detached from its topic, so nothing comes any more",
+                f"gcloud pubsub subscriptions delete {SUBSCRIPTION}  # then: terraform apply",
+            ),
+        ),
+        (
+            f"v1/{DEAD}",
+            {"messageRetentionDuration": "604800s"},
+            (
+                "subscription acme-evidence-dead",
+                "it does not keep what is not acknowledged for 31 days, so a longer outage loses records",
+                f"gcloud pubsub subscriptions update {DEAD} --message-retention-duration=31d",
+            ),
+        ),
+        (
+            f"v1/{SUBSCRIPTION}",
             {"topic": "_deleted-topic_"},
             (
                 "subscription acme-evidence-write",
@@ -436,8 +475,8 @@ def test_a_retention_class_without_a_bucket_is_named(google, configuration):
 def sequencer(google):
     google.held = {
         "acme-evidence": {_GET, _LIST, _CREATE},
-        "acme-body-standard": {_GET},
-        "acme-body-payroll": {_GET},
+        "acme-body-standard": {_LIST},
+        "acme-body-payroll": {_LIST},
         "acme-log": {_GET, _LIST, _CREATE, _DELETE},
         KEY: {_SIGN, _SEE},
     }
@@ -513,8 +552,25 @@ def test_the_log_must_not_state_another_retention_than_the_configuration(google,
     assert "differ" in says
 
 
+@pytest.mark.parametrize(
+    ("process", "bucket"),
+    [
+        ({"role": "sequence-log", "environment": SEQUENCER}, "acme-body-standard"),
+        ({"role": "write-evidence", "environment": WRITER}, "acme-evidence"),
+    ],
+    ids=str,
+)
+def test_who_has_to_list_and_may_not_is_named(google, process, bucket):
+    """The sequencer lists bodies to know that they are there; who may not list is told 403 of what is not there."""
+    google.held[bucket] = {_GET}
+
+    said = failures(google, **process)
+
+    assert (f"bucket {bucket}", f"this account lacks {_LIST}") in {(about, says) for about, says, _ in said}
+
+
 def test_the_function_that_writes_may_read_registrations_and_nothing_of_bodies(google, configuration):
-    google.held = {"acme-evidence": {_GET}, "acme-quarantine": {_CREATE}, "acme-body-payroll": {_GET}}
+    google.held = {"acme-evidence": {_GET, _LIST}, "acme-quarantine": {_CREATE}, "acme-body-payroll": {_GET}}
     writer = {"role": "write-evidence", "environment": WRITER, "account": service_account("acme-write@a.test")}
 
     ((about, says, _),) = failures(google, configuration, **writer)

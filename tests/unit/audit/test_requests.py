@@ -11,7 +11,7 @@ from affidavit.audit.listed_bodies import PAGE, ListedBodies
 from affidavit.audit.read_ahead import AHEAD, MAX_AHEAD, ReadAhead
 from affidavit.audit.sequencer import Sequencer, Sequencing
 from affidavit.clock import DAY, MINUTE, SECOND
-from affidavit.errors import Unavailable
+from affidavit.errors import Malformed, Unavailable
 from fakes.auditor import audit_folder
 from fakes.ledger import Ledger, busy_hour
 from fakes.stores import MemoryStore
@@ -236,6 +236,26 @@ def test_what_is_read_and_never_asked_for_does_not_fill_the_memory():
         ahead.read(f"{chain}00")
 
     assert len(ahead._ahead) <= MAX_AHEAD
+
+
+def test_what_is_too_long_is_not_read_ahead_and_read_when_it_is_asked_for():
+    """Whoever may create segments can store 128 of 64 MiB in a chain's folder, for good."""
+
+    class Small(MemoryStore):
+        def read(self, name):
+            data = super().read(name)
+            if len(data) > 2:
+                raise Malformed("an object is longer than 2 MiB", code="too_long")
+            return data
+
+    store, small = MemoryStore(), Small()
+    store.objects = small.objects = {names(4)[0]: b"x", names(4)[1]: b"long", names(4)[2]: b"y", names(4)[3]: b"long"}
+    ahead = ReadAhead(store, small)
+    list(ahead.names("segment/"))
+    ahead.read(names(1)[0])
+    assert all(future.exception() or len(future.result()) <= 2 for future in ahead._ahead.values())
+
+    assert [ahead.read(name) for name in names(4)[1:]] == [b"long", b"y", b"long"]
 
 
 def test_other_objects_are_read_when_they_are_asked_for():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -132,6 +133,20 @@ def test_records_that_are_no_chain_are_noise(writer, registration, change):
 
     with pytest.raises(Malformed):
         check_segment(*sealed(writer, [first, encode(json.loads(second) | change)]), registration)
+
+
+def test_a_record_that_would_fill_the_memory_is_noise(writer, registration):
+    """A writer's own key signs anything; what it signs must not stop the log for all others."""
+    record = b'{"a":[' + b"[]," * 1_000_000 + b"[]]}"
+    name, stored = sealed(writer, [record])
+
+    tracemalloc.start()
+    try:
+        with pytest.raises(Malformed):
+            check_segment(name, stored, registration)
+        assert tracemalloc.get_traced_memory()[1] < 6 * len(record)
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("line", [b"", b"x", b"[]", b"1"])

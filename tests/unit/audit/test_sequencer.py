@@ -9,7 +9,9 @@ import pytest
 
 from affidavit.audit import batch, chains
 from affidavit.clock import MINUTE, SECOND, format_time
+from affidavit.errors import Malformed
 from affidavit.evidence.names import segment_name
+from affidavit.evidence.packing import pack
 from affidavit.evidence.ports import EvidenceObject
 from affidavit.evidence.stored import sha256_hex, unpack
 from fakes.ledger import RETENTION, STEP, busy_hour, records
@@ -654,6 +656,8 @@ def test_noise_is_ignored_and_said_once(ledger, audited, caplog):
     sha256 = sha256_hex(b"noise")
     store.create({segment_name(gateway.id, 1, sha256): b"noise"})
     store.create({segment_name(gateway.id, 1, "00" * 32): b"not even its hash"})
+    line = pack(b"{}\n")
+    store.create({segment_name(gateway.id, 1, sha256_hex(line)): line})
     store.create({f"segment/{gateway.id}/zzz": b"", "segment/nobody": b"", "writer/nobody.json": b"", "x": b""})
     store.create({"writer/20261122T122557Z-00000000000000aa.json": b"{}"})
     with caplog.at_level(logging.ERROR):
@@ -663,6 +667,65 @@ def test_noise_is_ignored_and_said_once(ledger, audited, caplog):
     assert audited().kinds() == ["log:retention", "log:writer_admitted", "writer:opened"]
     said = [record.getMessage() for record in caplog.records]
     assert len(said) == len(set(said)) >= 4
+
+
+def test_noise_is_read_once_however_much_there_is(ledger, monkeypatch):
+    """Read again by each run, enough of it would leave no time for the log, for good."""
+    gateway = opened(ledger)
+    gateway.flush()
+    ledger.sequence()
+    store = ledger.stores.evidence
+    noise = {segment_name(gateway.id, 100 + n, sha256_hex(b"%d" % n)): b"%d" % n for n in range(20)}
+    store.create(noise)
+    asked = []
+    read = store.read
+
+    def counted(name):
+        asked.append(name)
+        return read(name)
+
+    monkeypatch.setattr(store, "read", counted)
+    for _ in range(3):
+        ledger.advance(MINUTE)
+        ledger.sequence()
+
+    assert sorted(name for name in asked if name in noise) == sorted(noise)
+
+
+def test_noise_in_a_stated_hole_is_ignored_and_the_log_goes_on(ledger, audited, caplog):
+    """evidence-format section 8: an object under `segment/` that is no segment is noise, wherever its name sorts."""
+    gateway, lost, _ = with_a_hole(ledger)
+    ledger.stores.evidence.create({f"segment/{gateway.id}/000000000001-zzz": b"noise"})
+    ledger.advance(11 * MINUTE)
+    with caplog.at_level(logging.ERROR):
+        for _ in range(2):
+            ledger.sequence()
+    ledger.deliver(lost)
+    ledger.sequence()
+
+    assert audited().chains[gateway.id].holes == set()
+    assert caplog.text.count("000000000001-zzz is not taken into the log") == 1
+
+
+def test_a_registration_that_no_store_reads_is_noise_and_the_log_goes_on(ledger, audited, caplog, monkeypatch):
+    """A store reads no object that is longer than any of the format; whoever may register can store one for good."""
+    noise = "writer/20261122T122557Z-00000000000000aa.json"
+    ledger.stores.evidence.create({noise: b"{}"})
+    read = ledger.stores.evidence.read
+
+    def bounded(name):
+        if name == noise:
+            raise Malformed("an object is longer than 64 MiB", code="too_long")
+        return read(name)
+
+    monkeypatch.setattr(ledger.stores.evidence, "read", bounded)
+    opened(ledger).flush()
+    with caplog.at_level(logging.ERROR):
+        for _ in range(2):
+            ledger.sequence()
+
+    assert audited().kinds() == ["log:retention", "log:writer_admitted", "writer:opened"]
+    assert caplog.text.count(f"{noise} is not taken into the log") == 1
 
 
 def test_whoever_is_not_admitted_does_not_speak_in_the_log(ledger, audited, caplog):

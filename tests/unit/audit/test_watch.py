@@ -6,17 +6,18 @@ Source: evidence-format section 9; `audit.watch`.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
 from affidavit.audit.alarms import CHECK_FAILED, DEAD_LETTER, QUARANTINED, UNCOMMITTED_OLD, WRITER_LOST
 from affidavit.audit.points import point_name
 from affidavit.audit.verify.notes import parse_keys
+from affidavit.audit.verify.point import Point
 from affidavit.audit.verify.stores import store_buckets
 from affidavit.audit.watch import EXPECTED, LONGEST, Seen, Watch, Watched
 from affidavit.clock import DAY, MINUTE, SECOND, parse_time
-from affidavit.errors import Misconfigured, OutcomeUnknown, Unavailable
+from affidavit.errors import Malformed, Misconfigured, OutcomeUnknown, Unavailable
 from fakes.ledger import RETENTION, Ledger
 from fakes.stores import Faults, MemoryHead, MemoryStore, Stopped, memory_stores
 
@@ -28,6 +29,7 @@ class CountingStore:
     inner: MemoryStore
     asked: list[str] = field(default_factory=list)
     refused: set[str] = field(default_factory=set)
+    unlisted: str | None = None
 
     def read(self, name):
         self.asked.append(name)
@@ -37,6 +39,8 @@ class CountingStore:
 
     def names(self, prefix, start=""):
         self.asked.append(f"{prefix}…")
+        if self.unlisted is not None and prefix.startswith(self.unlisted):
+            raise Unavailable("the bucket does not answer")
         return self.inner.names(prefix, start)
 
 
@@ -336,6 +340,67 @@ def test_what_cannot_be_read_is_tried_again_and_an_alarm_only_after_a_while(hous
     assert set(house.watch.run().alarms) == {CHECK_FAILED}
     house.evidence.refused.clear()
     assert house.watch.run().status == 0
+
+
+def test_what_lies_beside_the_log_and_cannot_be_listed_is_an_alarm_after_a_while_too(house):
+    """The point moves on, so it does not tell; meanwhile nobody would notice what is not committed."""
+    house.work()
+    house.watch.run()
+    house.evidence.unlisted = "segment/"
+    raised = []
+    for _ in range(20):
+        house.ledger.advance(MINUTE)
+        house.work(1)
+        raised.append(house.watch.run().alarms)
+
+    assert raised[10] == ()
+    assert raised[-1] == (CHECK_FAILED,)
+    house.evidence.unlisted = None
+    assert house.watch.run().alarms == ()
+
+
+def test_dead_letters_that_nobody_can_look_at_for_long_are_an_alarm(house):
+    def away():
+        raise Unavailable("not now")
+
+    house.letters["a"] = away
+    assert house.watch.run().alarms == ()
+    house.ledger.advance(16 * MINUTE)
+    assert house.watch.run().alarms == (DEAD_LETTER,)
+    house.letters["a"] = lambda: None
+    assert house.watch.run().alarms == ()
+    house.letters["a"] = away
+    assert house.watch.run().alarms == ()
+
+
+def test_a_point_from_the_future_does_not_hide_what_cannot_be_read(house):
+    house.work()
+    size = house.watch.run().size
+    point = Point.parse(house.check.objects[point_name(size)])
+    house.check.objects[point_name(size)] = replace(point, made=point.made + DAY).encode()
+    house.work()
+    house.evidence.refused.add(segment(house, 1))
+
+    assert set(house.watch.run().alarms) == {CHECK_FAILED}
+
+
+@pytest.mark.parametrize("name", [EXPECTED, "point"])
+def test_an_object_of_the_check_bucket_that_is_too_long_stops_no_check(house, monkeypatch, name):
+    house.work()
+    size = house.watch.run().size
+    name = point_name(size) if name == "point" else name
+    read = house.check.read
+
+    def bounded(asked):
+        if asked == name:
+            raise Malformed("an object is longer than 64 MiB", code="too_long")
+        return read(asked)
+
+    monkeypatch.setattr(house.check, "read", bounded)
+    seen = house.watch.run()
+
+    assert (seen.size, seen.status) == (size, 0)
+    assert seen.alarms == ((CHECK_FAILED,) if name == EXPECTED else ())
 
 
 def test_the_newest_point_that_can_be_gone_on_from_is_taken(house, caplog):

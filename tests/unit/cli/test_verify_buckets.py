@@ -19,6 +19,10 @@ from google.cloud.storage import Client
 from affidavit.adapters.gcp.bucket import MAX_OBJECT
 from affidavit.adapters.gcp.storage import open_client
 from affidavit.cli import progress, verify
+from affidavit.evidence.canonical import encode
+from affidavit.evidence.names import segment_name
+from affidavit.evidence.packing import pack
+from affidavit.evidence.stored import sha256_hex
 from fakes.cloud_storage import FastClock
 from fakes.storage_server import Fault, StorageServer
 from tampering.catalogue import flip
@@ -261,6 +265,22 @@ def test_a_name_of_no_format_leads_nowhere_and_is_listed(either, tmp_path, capsy
     assert sorted(path.name for path in (tmp_path / "copy").iterdir()) == ["inner"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["copy", "data"]
     assert len([path for path in (tmp_path / "copy/inner/log").iterdir() if path.name.startswith("%")]) == len(STRANGE)
+
+
+@pytest.mark.parametrize("hide", [False, True])
+@pytest.mark.parametrize("retention_class", ["nowhere", "x" * 300])
+def test_a_class_that_noise_alone_mentions_makes_no_bucket_be_missed(cloud, server, capsys, retention_class, hide):
+    """Whoever may create segments can name any class in one, and own the bucket that has its name, worldwide."""
+    writer = cloud.story.front.segs[1].name.split("/")[1]
+    stored = pack(encode({"bodies": {retention_class: "0" * 64}}) + b"\n")
+    noise = segment_name(writer, 10**9, sha256_hex(stored))
+    cloud.put("evidence", noise, stored)
+    if hide and retention_class == "nowhere":
+        cloud.client.create_bucket("acme-body-nowhere")
+        server.allow("acme-body-nowhere", "storage.objects.create")
+
+    assert cloud.verify() == 0
+    assert f"evidence/{noise}: noise" in capsys.readouterr().out
 
 
 def test_what_is_longer_than_any_object_is_not_fetched(cloud, server, capsys):

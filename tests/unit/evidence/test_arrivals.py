@@ -239,6 +239,20 @@ def test_a_segment_of_an_unregistered_writer_is_kept_because_none_is_early(house
     assert alarms() == [QUARANTINED]
 
 
+def test_bodies_of_an_unregistered_writer_are_kept_and_not_locked_away(house, alarms):
+    """Nobody signs a bodies object, so its writer's name is all that stands against filling a bucket that is locked."""
+    stranger = house.ledger.writer(register=False)
+    stranger.open()
+    stranger.call()
+    body, _ = stranger.seal()
+
+    assert house.arrivals.take(push(body)) == "quarantined"
+
+    assert not house.stores.bodies("standard").objects
+    assert list(house.quarantine.values()) == [body.data]
+    assert alarms() == [QUARANTINED]
+
+
 def test_a_segment_signed_by_somebody_else_is_kept(house):
     house.gateway.call()
     *_, segment = house.gateway.seal()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import tracemalloc
 from dataclasses import replace
 
 import pytest
@@ -70,14 +71,16 @@ def test_delivered_again_it_changes_nothing_and_is_no_news(ledger, call):
     assert stored(ledger) == before
 
 
-def test_a_segment_before_its_registration_is_early(ledger, call):
+def test_what_comes_before_its_registration_is_early(ledger, call):
     registration, body, segment = call
     taken = ledger.intake.take([segment, body])
-    assert taken.early == (segment,)
+    assert set(taken.early) == {segment, body}
     assert not stored(ledger)
+    assert not ledger.stores.bodies("standard").objects
 
     ledger.intake.take([registration])
-    assert ledger.intake.take([segment]).created == (segment.name,)
+    assert ledger.intake.take([segment, body]).created == (segment.name,)
+    assert ledger.stores.bodies("standard").objects == {body.name: body.data}
 
 
 def test_what_is_early_and_cannot_be_otherwise_is_kept_aside(ledger, call):
@@ -139,6 +142,8 @@ SPOILT = {
         2,
         lambda one: lines(one, lambda data: b"\n".join(data.split(b"\n")[:-3]) + b"\n"),
     ),
+    "segment of its header alone": (2, lambda one: lines(one, lambda data: data[: data.index(b"\n") + 1])),
+    "segment of no lines": (2, lambda one: lines(one, lambda _: b"\n")),
     "segment with another count": (2, lambda one: lines(one, lambda data: data.replace(b'"count":3', b'"count":2'))),
     "segment with a field more": (
         2,
@@ -215,7 +220,48 @@ def test_in_a_folder_a_name_that_leads_out_of_it_is_kept_aside_without_it(tmp_pa
     assert path.parent.name == "unnamed"
 
 
+MANY = 2 * 1024 * 1024
+LISTS = b"[]," * (MANY // 3) + b"[]]"
+BOMBS = {  # what comes packed in a thousandth of it
+    "segment of empty lines": (2, lambda _: b"\n" * MANY),
+    "segment of short lines": (2, lambda _: b"{}\n" * (MANY // 3)),
+    "segment with a header of lists": (2, lambda _: b'{"a":[' + LISTS + b"}\n{}\n{}\n"),
+    "segment with a signature of lists": (2, lambda data: data.replace(b'{"signature":', b'{"a":[' + LISTS + b',"b":')),
+    "body of empty lines": (1, lambda _: b"\n" * MANY),
+    "body of short lines": (1, lambda _: b"{}\n" * (MANY // 3)),
+    "body of lists": (1, lambda _: b'{"base64":[' + LISTS + b',"body":"","salt":""}\n'),
+}
+
+
+@pytest.mark.parametrize("bomb", BOMBS)
+def test_what_is_packed_to_fill_the_memory_is_kept_aside_and_does_not(ledger, call, bomb):
+    """evidence-format section 1: 64 MiB at most are packed. Read as what it is, each such byte would take thirty."""
+    which, change = BOMBS[bomb]
+    bad = lines(call[which], change)
+    ledger.intake.take(call[:1])
+
+    tracemalloc.start()
+    try:
+        assert ledger.intake.take([bad]).refused == (bad.name,)
+        assert tracemalloc.get_traced_memory()[1] < 4 * MANY
+    finally:
+        tracemalloc.stop()
+
+
 # Registrations
+
+
+def test_a_registration_that_would_fill_the_memory_is_none(writer):
+    registered = json.loads(writer.registration.data)
+    data = encode(registered | {"attestation": [[]] * (MANY // 3)})
+
+    tracemalloc.start()
+    try:
+        with pytest.raises(Malformed):
+            parse_registration(writer.registration.name, data)
+        assert tracemalloc.get_traced_memory()[1] < MANY
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_registration_is_read(writer):

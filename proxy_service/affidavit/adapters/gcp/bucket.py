@@ -64,13 +64,14 @@ class Patience:
 
 
 class CloudBucket:
-    """Requests on one bucket; from any thread."""
+    """Requests on one bucket; from any thread. No object is read of which more than `longest` bytes would come."""
 
-    def __init__(self, client: Client, name: str, patience: Patience) -> None:
+    def __init__(self, client: Client, name: str, patience: Patience, *, longest: int = MAX_OBJECT) -> None:
         self._client = client
         self._bucket = client.bucket(name)
         self._name = name
         self._patience = patience
+        self._longest = longest
         self._pool = ThreadPoolExecutor(SIDE_BY_SIDE, f"storage-{name}")  # starts threads when they are needed
 
     def create(self, name: str, body: bytes) -> bool:
@@ -189,7 +190,7 @@ class CloudBucket:
         file.seek(0)
         file.truncate()
         # Raw: the content encoding is metadata, which its owner can change, and then the client would unpack.
-        sink = _Sink(file)
+        sink = _Sink(file, self._longest)
         blob.download_to_file(sink, raw_download=True, checksum="crc32c", timeout=self._timeout(), retry=None)
         if blob.crc32c is None:
             raise Corrupted("an object came without a checksum")
@@ -248,15 +249,16 @@ class _NotFoundError(Exception):
 class _Sink:
     """Takes as much as an object may have."""
 
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: IO[bytes], longest: int) -> None:
         self._file = file
+        self._longest = longest
         self._size = 0
 
     def write(self, data: bytes) -> int:
         """Take more."""
         self._size += len(data)
-        if self._size > MAX_OBJECT:
-            raise Malformed("an object is longer than 64 MiB", code="too_long")
+        if self._size > self._longest:
+            raise Malformed(f"an object is longer than {self._longest // 1024 // 1024} MiB", code="too_long")
         return self._file.write(data)
 
 

@@ -89,9 +89,11 @@ class DeadLetters:
         """Publish each again, acknowledge it, and tell it, until there is none.
 
         Raises:
-            Misconfigured: The subscription or the topic is not there, or may not be used.
+            Misconfigured: The subscription or the topic is not there, or may not be used; or what is published on that
+                topic would be lost, or come here again at once.
             Unavailable: Pub/Sub does not answer; what was not told is still there.
         """
+        self._check_topic()
         for batch in self._batches():
             left = [one.ack_id for one in batch]
             try:
@@ -115,7 +117,19 @@ class DeadLetters:
                     if not known:
                         yield _letter(one)
         finally:
-            self._release(list(seen.values()))
+            with suppress(Unavailable, Misconfigured):  # then their lease runs out; what was seen is told all the same
+                self._release(list(seen.values()))
+
+    def _check_topic(self) -> None:
+        # A topic that nobody is subscribed to swallows messages, and here they are acknowledged then.
+        with _translated(self._topic):
+            subscriptions = set(self._publisher.list_topic_subscriptions(topic=self._topic, timeout=DEADLINE))
+        if not subscriptions:
+            raise Misconfigured(
+                f"{self._topic} is not there, or nothing is subscribed to it: what is published is lost"
+            )
+        if self._subscription in subscriptions:
+            raise Misconfigured(f"{self._topic} is where the dead letters are; name the topic that they came from")
 
     def _batches(self, new: Callable[[ReceivedMessage], bool] = lambda _: True) -> Iterator[Sequence[ReceivedMessage]]:
         empty = 0

@@ -17,7 +17,7 @@ from google.auth.exceptions import DefaultCredentialsError
 from google.cloud.storage import Client
 from requests.adapters import HTTPAdapter
 
-from affidavit.adapters.gcp.bucket import CloudBucket, Patience
+from affidavit.adapters.gcp.bucket import MAX_OBJECT, CloudBucket, Patience
 from affidavit.adapters.gcp.emulators import refuse_emulators
 from affidavit.adapters.gcp.storage_failures import CREDENTIALS
 from affidavit.errors import Conflict, Misconfigured, Unavailable
@@ -35,10 +35,13 @@ class CloudStorageStore:
         client: From `open_client`.
         bucket: Its name.
         patience: How long requests are tried.
+        longest: Bytes of the longest object that is read.
     """
 
-    def __init__(self, client: Client, bucket: str, *, patience: Patience | None = None) -> None:
-        self._bucket = CloudBucket(client, bucket, patience or Patience())
+    def __init__(
+        self, client: Client, bucket: str, *, patience: Patience | None = None, longest: int = MAX_OBJECT
+    ) -> None:
+        self._bucket = CloudBucket(client, bucket, patience or Patience(), longest=longest)
 
     def create(self, objects: Mapping[str, bytes]) -> frozenset[str]:
         """Create all objects whose names are free, and return the names that were taken.

@@ -116,8 +116,8 @@ def _gateway(settings: ProxySettings, configuration: Configuration | None) -> De
 def _write_evidence(settings: WriteEvidenceSettings, configuration: Configuration | None) -> Deployment:
     days = {} if configuration is None else configuration.retention
     evidence = _evidence(
-        settings.evidence_bucket, days, needs=frozenset({_GET}), never=_SPOIL, creates=WRITTEN
-    )  # it reads registrations, to check what they signed
+        settings.evidence_bucket, days, needs=_READ, never=_SPOIL, creates=WRITTEN
+    )  # it reads registrations, to check what they signed; who may not list is told 403 of one that is not there
     bodies = _bodies(settings.body_buckets, days, never=_READ | _SPOIL, creates=("",))
     quarantine = Bucket(name=settings.quarantine_bucket, creates=("",))
     return Deployment(
@@ -133,7 +133,7 @@ def _sequence_log(settings: SequenceLogSettings, configuration: Configuration | 
     if configuration is not None and dict(configuration.retention) != dict(days):
         wrong.append("AFFIDAVIT_RETENTION and the configuration's retention differ, so that the log states another one")
     evidence = _evidence(settings.evidence_bucket, days, needs=_READ, never=_SPOIL, creates=("commit/", "checkpoint/"))
-    bodies = _bodies(settings.body_buckets, days, needs=frozenset({_GET}), never=_SPOIL | {_CREATE})
+    bodies = _bodies(settings.body_buckets, days, needs=frozenset({_LIST}), never=_SPOIL | {_CREATE})
     log = Bucket(name=settings.log_bucket, needs=_READ | {_DELETE}, creates=("",))
     return Deployment(
         role="sequence-log",

@@ -57,8 +57,13 @@ def look_at_topic(rest: Rest, topic: str, account: Account) -> Findings:
         yield wrong(about, says, f"gcloud pubsub topics update {topic} --clear-message-transforms")
     if not subscriptions:
         yield wrong(about, "nothing is subscribed to it, so it swallows what is published", _subscribe(topic))
+    pushing = False
     for subscription in subscriptions:
         yield from look_at_subscription(rest, subscription, dead_letters=True)
+        pushing = pushing or _pushes(rest, subscription)
+    if subscriptions and not pushing:
+        says = "no subscription pushes what is published to write_evidence, so nothing of it is stored"
+        yield wrong(about, says, f"{_subscribe(topic)} --push-endpoint=URL --push-auth-service-account=ACCOUNT")
 
 
 def look_at_subscription(rest: Rest, subscription: str, *, dead_letters: bool) -> Findings:
@@ -86,6 +91,15 @@ def _settings(found: dict[str, Any], subscription: str) -> Findings:
     if found.get("messageTransforms"):
         says = "it transforms messages, so what is stored is not what was signed"
         yield wrong(about, says, f"{update} --clear-message-transforms")
+    if found.get("messageRetentionDuration") != LONGEST:
+        says = "it does not keep what is not acknowledged for 31 days, so a longer outage loses records"
+        yield wrong(about, says, f"{update} --message-retention-duration=31d")
+    if found.get("filter"):
+        says = "it has a filter: what does not pass is acknowledged and lost. A filter cannot be changed"
+        yield wrong(about, says, f"gcloud pubsub subscriptions delete {subscription}  # then: terraform apply")
+    if found.get("detached"):
+        says = "it is detached from its topic, so nothing comes any more"
+        yield wrong(about, says, f"gcloud pubsub subscriptions delete {subscription}  # then: terraform apply")
     if found.get("topic") == "_deleted-topic_":
         yield wrong(about, "its topic was deleted, so nothing comes any more", _make_subscription(subscription))
 
@@ -111,6 +125,13 @@ def _dead_letters(rest: Rest, found: dict[str, Any], subscription: str) -> Findi
         yield wrong(f"topic {_last(topic)}", says, _subscribe(topic))
     for one in waiting:
         yield from look_at_subscription(rest, one, dead_letters=False)
+
+
+def _pushes(rest: Rest, subscription: str) -> bool:
+    try:
+        return bool(rest.get("pubsub", f"v1/{subscription}").get("pushConfig", {}).get("pushEndpoint"))
+    except (Missing, Denied):
+        return True  # it was said that it is not there, or cannot be looked at
 
 
 def _is_missing(rest: Rest, topic: str) -> bool:
