@@ -26,7 +26,7 @@ from affidavit.audit.verify.notes import LogKeys
 from affidavit.audit.verify.point import Point
 from affidavit.audit.verify.report import Report
 from affidavit.audit.verify.request import Request
-from affidavit.clock import MINUTE, Clock, Micros
+from affidavit.clock import MINUTE, Clock, Micros, format_time
 from affidavit.errors import Malformed, Misconfigured, Unavailable
 from affidavit.evidence.ports import EvidenceStore
 from affidavit.evidence.writer import Randomness
@@ -35,6 +35,7 @@ from affidavit.tlog.note import Note
 
 PART = 20_000  # records in a part, after which there is a point
 LONGEST = 40.0  # seconds after which no further part is begun; a function is called once a minute
+BEHIND: Micros = 60 * MINUTE  # that the log may be ahead of the check, which is called each minute
 UNREAD_FOR: Micros = 15 * MINUTE  # until what cannot be read is an alarm, and not a moment's trouble
 MOST_QUARANTINED = 100  # alarms of one check
 EXPECTED = "expect.yaml"
@@ -166,6 +167,12 @@ class Watch:
             elif check.status == "unchecked":
                 why = next(check.findings())
                 _diagnostics.warning("%s is not checked: %s: %s", check.id, why.object, why.found)
+        # What is left over, `uncommitted` for one, is judged at the end, which a check that falls behind never reaches.
+        if not part.at_end and part.point is not None and now - part.point.time > BEHIND:
+            alarms.wrong(
+                f"the check is behind: the log is verified up to {format_time(part.point.time)}, record {part.point.size}; "
+                "unless it has only begun, records come faster than they are verified"
+            )
 
     def _accept(self, report: Report, alarms: Alarms, *, at_end: bool) -> None:
         try:

@@ -203,6 +203,24 @@ def test_a_big_log_is_verified_by_several_checks_each_within_its_time(tmp_path):
     assert {one.status for one in seen} == {0}
 
 
+def test_a_check_that_never_comes_to_the_end_says_so(tmp_path, caplog):
+    """What is judged at the end alone, `uncommitted` for one, would never be judged, and nobody would be told."""
+    house = House(tmp_path, part=10)
+    for _ in range(6):
+        house.work()
+    house.hurry = LONGEST + 1
+
+    assert not house.watch.run().alarms
+    house.ledger.advance(61 * MINUTE)
+    assert house.watch.run().alarms == (CHECK_FAILED,)
+    assert "verified up to 2026-11-22T12:0" in caplog.text
+
+    house.hurry = 0
+    caplog.clear()
+    assert house.watch.run().at_end
+    assert "is behind" not in caplog.text
+
+
 # What is wrong
 
 
