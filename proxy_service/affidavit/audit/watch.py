@@ -170,8 +170,8 @@ class Watch:
         # What is left over, `uncommitted` for one, is judged at the end, which a check that falls behind never reaches.
         if not part.at_end and part.point is not None and now - part.point.time > BEHIND:
             alarms.wrong(
-                f"the check is behind: the log is verified up to {format_time(part.point.time)}, record {part.point.size}; "
-                "unless it has only begun, records come faster than they are verified"
+                f"the check is behind: the log is verified up to {format_time(part.point.time)}, record "
+                f"{part.point.size}; unless it has only begun, records come faster than they are verified"
             )
 
     def _accept(self, report: Report, alarms: Alarms, *, at_end: bool) -> None:
