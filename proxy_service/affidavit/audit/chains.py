@@ -140,7 +140,8 @@ class SegmentReader:
     def list_waiting(self, chain: Chain) -> None:
         """Look for all segments that begin at or after the chain's place."""
         folder = f"segment/{chain.writer}/"
-        names = self._store.names(folder, f"{folder}{chain.next_seq:012d}")
+        stored = self._store.names(folder, f"{folder}{chain.next_seq:012d}")
+        names = (name for name in stored if name not in self._noise)  # which takes nobody's place
         chain.waiting.clear()
         for name in islice(names, MAX_WAITING):
             self.note(chain, name)
@@ -239,11 +240,14 @@ class SegmentReader:
         except Malformed as error:
             self.told.once(name, error)
             return None
+        absent = False
         try:
-            checked, self.records[name] = check_segment(name, self._store.read(name) or b"", chain.registration)
+            stored = self._store.read(name)
+            absent = stored is None
+            checked, self.records[name] = check_segment(name, stored or b"", chain.registration)
         except (Malformed, VerificationFailed) as error:
             self.told.once(name, error)
-            if len(self._noise) < MAX_NOISE:
+            if not absent and len(self._noise) < MAX_NOISE:  # what is not there now may come back
                 self._noise.add(name)
             chain.forget(first_seq, name)
             return None

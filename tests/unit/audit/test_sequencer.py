@@ -692,6 +692,38 @@ def test_noise_is_read_once_however_much_there_is(ledger, monkeypatch):
     assert sorted(name for name in asked if name in noise) == sorted(noise)
 
 
+def test_noise_takes_the_place_of_no_segment(ledger, audited, monkeypatch):
+    """Only so many names of a chain are in memory; noise that sorts first must not be all of them, for good."""
+    monkeypatch.setattr(chains, "MAX_WAITING", 10)
+    gateway = opened(ledger)
+    gateway.flush()
+    ledger.sequence()
+    noise = {segment_name(gateway.id, 1, f"{n:016x}" + "0" * 48): b"noise" for n in range(25)}
+    ledger.stores.evidence.create(noise)
+    gateway.close()
+    for _ in range(4):
+        ledger.advance(MINUTE)
+        ledger.sequence()
+
+    assert audited().kinds()[-1] == "writer:closed"
+
+
+def test_a_segment_that_is_gone_and_comes_back_is_taken_all_the_same(ledger, audited, monkeypatch):
+    """A disk that is mounted again, an object that is restored: what is not there is no noise."""
+    gateway = opened(ledger)
+    gateway.flush()
+    ledger.sequence()
+    gateway.close()
+    read = ledger.stores.evidence.read
+    with monkeypatch.context() as gone:
+        gone.setattr(ledger.stores.evidence, "read", lambda name: None if "/000000000001-" in name else read(name))
+        ledger.sequence()
+    ledger.advance(MINUTE)
+    ledger.sequence()
+
+    assert audited().kinds()[-1] == "writer:closed"
+
+
 def test_noise_in_a_stated_hole_is_ignored_and_the_log_goes_on(ledger, audited, caplog):
     """evidence-format section 8: an object under `segment/` that is no segment is noise, wherever its name sorts."""
     gateway, lost, _ = with_a_hole(ledger)
