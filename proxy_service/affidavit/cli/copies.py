@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import fcntl
+import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -23,15 +24,19 @@ from affidavit.adapters.embedded.directory import Scratch
 from affidavit.adapters.embedded.disk import Disk, mend
 from affidavit.audit.verify.checkpoints import HEAD
 from affidavit.audit.verify.classes import HEADER_BYTES, mentioned_classes, stated_classes
+from affidavit.audit.verify.examine import read_segment
 from affidavit.audit.verify.walk import CHECKPOINT_NAME, COMMIT_NAME
 from affidavit.cli.progress import Bar
 from affidavit.cli.sources import CloudBucket, Sources, is_cloud
-from affidavit.errors import Malformed, Misconfigured, Unavailable
-from affidavit.evidence.names import parse_bodies_name, parse_registration_name, parse_segment_name
+from affidavit.errors import Malformed, Misconfigured, Unavailable, VerificationFailed
+from affidavit.evidence.names import parse_bodies_name, parse_registration_name, parse_segment_name, registration_name
+from affidavit.evidence.registration import parse_registration
 from affidavit.tlog.tiles import parse_path
 from affidavit.wiring.cloud import load_cloud
 
 MARK = "copy-of"  # a file in a copy that says of what
+
+_NAMED = re.compile(rb'segment/[^"]+|[0-9]{8}T[0-9]{6}Z-[0-9a-f]{16}')  # segments, and writers beside them
 
 
 @contextlib.contextmanager
@@ -84,7 +89,7 @@ class _Copying:
                 self._copy(self.sources.log, "log", _is_of_log, bar)
             if self.sources.evidence:
                 self._copy(self.sources.evidence, "evidence", _is_of_evidence, bar)
-                self.classes |= self._committed()
+                self.classes |= self._meant()
             for retention_class in sorted(self.classes):
                 if bucket := self.sources.bucket_of(retention_class):
                     self._copy(bucket, f"bodies/{retention_class}", _is_of_bodies, bar)
@@ -107,22 +112,38 @@ class _Copying:
     def _note_classes(self, name: str, path: Path) -> None:
         if COMMIT_NAME.fullmatch(name):
             self.classes |= stated_classes(path.read_bytes())
-        elif name.startswith("segment/"):
+        elif _parses(parse_segment_name, name):
             with path.open("rb") as file:
                 for retention_class in mentioned_classes(file.read(HEADER_BYTES)) - self.classes:
                     self.mentioned.setdefault(retention_class, set()).add(name)
 
-    def _committed(self) -> set[str]:
-        """Return the classes that committed segments mention and no commit states.
+    def _meant(self) -> set[str]:
+        """Return the classes that no commit states and a segment mentions that is in the log, or that may yet be.
 
         Noise may mention any, and the bucket that would have its name may be anybody's: it is not asked for.
         """
-        found: set[str] = set()
-        waiting = {name: of for name, of in self.mentioned.items() if name not in self.classes}
+        waiting = {name: segments for name, segments in self.mentioned.items() if name not in self.classes}
+        wanted = {name.encode() for segments in waiting.values() for name in segments}
+        wanted |= {_writer_of(name).encode() for segments in waiting.values() for name in segments}
+        spoken_of: set[bytes] = set()
         for path in (self.root / "evidence" / "commit").glob("*") if waiting else ():
-            data = path.read_bytes()
-            found |= {name for name, segments in waiting.items() if any(one.encode() in data for one in segments)}
-        return found
+            spoken_of |= wanted.intersection(_NAMED.findall(path.read_bytes()))
+        return {
+            name
+            for name, segments in waiting.items()
+            if any(one.encode() in spoken_of for one in segments)
+            or any(_writer_of(one).encode() in spoken_of and self._is_signed(one) for one in segments)
+        }
+
+    def _is_signed(self, name: str) -> bool:
+        registered = registration_name(_writer_of(name))
+        evidence = self.root / "evidence"
+        try:
+            key = parse_registration(registered, (evidence / registered).read_bytes()).key
+            read_segment((evidence / name).read_bytes()).verify(key)
+        except (Malformed, VerificationFailed, OSError):
+            return False
+        return True
 
     def _copy(self, bucket: str, label: str, is_of_format: Callable[[str], bool], bar: Bar) -> None:
         def seen(name: str, path: Path) -> None:
@@ -180,6 +201,10 @@ def _is_of_bodies(name: str) -> bool:
 
 def _is_of_log(name: str) -> bool:
     return name == HEAD or _parses(parse_path, name)
+
+
+def _writer_of(segment: str) -> str:
+    return parse_segment_name(segment).writer
 
 
 def _parses(parse: Callable[[str], object], name: str) -> bool:

@@ -26,8 +26,8 @@ from affidavit.evidence.stored import sha256_hex
 from fakes.cloud_storage import FastClock
 from fakes.storage_server import Fault, StorageServer
 from tampering.catalogue import flip
-from tampering.forge import write_folder
-from tampering.story import Story
+from tampering.forge import Body, Seg, write_folder
+from tampering.story import Story, requested
 
 CLASSES = ("payroll", "standard")
 
@@ -281,6 +281,20 @@ def test_a_class_that_noise_alone_mentions_makes_no_bucket_be_missed(cloud, serv
 
     assert cloud.verify() == 0
     assert f"evidence/{noise}: noise" in capsys.readouterr().out
+
+
+def test_a_class_that_only_waiting_segments_mention_is_looked_at(server, story, tmp_path, monkeypatch, capsys):
+    """A sequencer that knows nothing of a new class never commits what is kept in it, and states no period of it."""
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", server.url)
+    story.young.segs[1] = Seg([requested(51, 62.0, Body(b"{}", "fresh"))])  # waits
+    cloud = Cloud(open_client(None, os.environ), "acme", story, write_folder(story.write(), tmp_path / "data"), server)
+    for name in ("evidence", "log", "body-fresh", *(f"body-{one}" for one in CLASSES)):
+        cloud.client.create_bucket(f"acme-{name}")
+    cloud.upload()
+
+    assert run("gs://acme-evidence", "--key", story.plan.vkey, "--as-of", "2026-11-22T13:13:00.000000Z") == 1
+    told = capsys.readouterr().out
+    assert [line for line in told.splitlines() if line.startswith("FAIL")] == ["FAIL      uncommitted  1 segments"]
 
 
 def test_what_is_longer_than_any_object_is_not_fetched(cloud, server, capsys):
