@@ -261,6 +261,7 @@ class Known:
             return None if data is None else parse_registration(name, data)
         except Malformed as error:
             self._told.once(name, error)
+            self._ignored.add(writer)  # what is stored never changes, so it is read once
             return None
 
     def _names_in(self, writer: str, hole: Hole) -> Iterator[str]:

@@ -760,6 +760,25 @@ def test_a_registration_that_no_store_reads_is_noise_and_the_log_goes_on(ledger,
     assert caplog.text.count(f"{noise} is not taken into the log") == 1
 
 
+def test_a_registration_that_is_none_is_read_once(ledger, monkeypatch):
+    """One of 64 MiB that is read again each minute, or a thousand of them, would leave no time for the log."""
+    noise = "writer/20261122T122557Z-00000000000000aa.json"
+    ledger.stores.evidence.create({noise: b"{}"})
+    asked = []
+    read = ledger.stores.evidence.read
+
+    def counted(name):
+        asked.append(name)
+        return read(name)
+
+    monkeypatch.setattr(ledger.stores.evidence, "read", counted)
+    for _ in range(3):
+        ledger.advance(MINUTE)
+        ledger.sequence()
+
+    assert asked.count(noise) == 1
+
+
 def test_whoever_is_not_admitted_does_not_speak_in_the_log(ledger, audited, caplog):
     """evidence-format section 3: whoever can create objects cannot yet speak in the log."""
     ledger.roles.discard("cli")
