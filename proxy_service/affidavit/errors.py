@@ -63,3 +63,7 @@ class VerificationFailed(AffidavitError):
 
 class Misconfigured(AffidavitError):
     """The configuration or the environment is wrong; the message names the place and the mend."""
+
+
+class Unusable(Misconfigured):
+    """What was fetched is there and cannot be used; what served before was not taken away by that."""

@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from affidavit.clock import MINUTE
-from affidavit.errors import Misconfigured, Refused, Unavailable
+from affidavit.errors import Misconfigured, Refused, Unavailable, Unusable
 from affidavit.gateway.credentials import Fetched, FetchedCredential, FixedCredential
 
 NOW = 1_795_350_357_000_001
@@ -100,10 +100,11 @@ async def test_what_was_taken_away_is_shown_no_more_where_it_would_never_end(ren
     renewed.serves = None
     await renewed.credential.refresh()
 
-    renewed.fails = Unavailable("an outage")
-    with pytest.raises(Unavailable):
-        await renewed.credential.refresh()
-    assert version(renewed.credential.shown) == ("1", "1")
+    for harmless in (Unavailable("an outage"), Unusable("the newest version is two lines")):
+        renewed.fails = harmless
+        with pytest.raises(type(harmless)):
+            await renewed.credential.refresh()
+        assert version(renewed.credential.shown) == ("1", "1")
 
     renewed.fails = Misconfigured("this version is disabled")
     with pytest.raises(Misconfigured):

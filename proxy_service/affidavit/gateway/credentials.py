@@ -18,7 +18,7 @@ from typing import Any, Protocol
 import orjson
 
 from affidavit.clock import DAY, MINUTE, SECOND, Clock, Micros
-from affidavit.errors import AffidavitError, Misconfigured, Refused, Unavailable
+from affidavit.errors import AffidavitError, Misconfigured, Refused, Unavailable, Unusable
 from affidavit.evidence.canonical import encode
 
 # google.auth renews so early as well: Google's metadata server gives a new token from 5 minutes before the end only.
@@ -74,7 +74,8 @@ class UpstreamCredential(Protocol):
         1. After `refresh` has returned, `shown` gives headers that are valid now, or raises `Refused`; it never waits.
         2. The headers and the record of one `Shown` belong together, whatever is renewed meanwhile.
         3. A renewal that fails changes nothing: what was shown is shown until it ends. What has no end of its own ends
-           when its source says that it was taken away (`Misconfigured`); an outage (`Unavailable`) takes nothing away.
+           when its source says that it was taken away (`Misconfigured`); neither an outage (`Unavailable`) nor what
+           comes and is `Unusable` takes anything away.
         4. No text of it, of what it shows or of what it raises has a value in it.
     """
 
@@ -189,7 +190,7 @@ class FetchedCredential:
         try:
             fetched = await _beside(self._fetch)
         except (Misconfigured, Unavailable) as error:
-            if self._endless and isinstance(error, Misconfigured):
+            if self._endless and isinstance(error, Misconfigured) and not isinstance(error, Unusable):
                 self._ends = 0  # a secret's version that somebody disabled is not for use
             raise type(error)(f"upstream {self._name}: its credential cannot be had: {error}") from error
         self._take(fetched, self._clock())

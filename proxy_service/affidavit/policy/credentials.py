@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from affidavit.errors import Misconfigured
+from affidavit.errors import Unusable
 
 _HEADER_VALUE = re.compile(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?", re.ASCII)  # RFC 9110 section 5.5, without obs-text
 
@@ -25,7 +25,7 @@ class FileHeader:
     prefix: str
 
     def value(self, mounted: bytes) -> str:
-        """Return the header's value from the file's bytes; raises `Misconfigured`."""
+        """Return the header's value from the file's bytes; raises `Unusable`."""
         return header_value(self.prefix, mounted, str(self.file))
 
 
@@ -42,7 +42,7 @@ class SecretHeader:
     prefix: str
 
     def value(self, secret: bytes) -> str:
-        """Return the header's value from the secret's bytes; raises `Misconfigured`."""
+        """Return the header's value from the secret's bytes; raises `Unusable`."""
         return header_value(self.prefix, secret, self.secret)
 
 
@@ -73,9 +73,9 @@ def header_value(prefix: str, secret: bytes, origin: str) -> str:
     """Return a header's value from a secret's bytes; one line end after them is no part of it.
 
     Raises:
-        Misconfigured: It could not stand in a header. The message names the origin and never shows the value.
+        Unusable: It could not stand in a header. The message names the origin and never shows the value.
     """
     text = prefix + secret.decode("latin-1").removesuffix("\n").removesuffix("\r")
     if not secret.strip() or not _HEADER_VALUE.fullmatch(text):
-        raise Misconfigured(f"{origin}: not one line of printable ASCII that can stand in a header")
+        raise Unusable(f"{origin}: not one line of printable ASCII that can stand in a header")
     return text

@@ -15,7 +15,7 @@ from affidavit.adapters.gcp.credentials import own_access_token, own_id_token, s
 from affidavit.adapters.gcp.impersonation import IamCredentials, open_iam_credentials
 from affidavit.adapters.gcp.secrets import Secrets, open_secrets
 from affidavit.clock import SECOND
-from affidavit.errors import Misconfigured, Unavailable
+from affidavit.errors import Misconfigured, Unavailable, Unusable
 from affidavit.identity.id_token import UnverifiedToken
 from affidavit.policy.credentials import SecretHeader
 from affidavit.wiring.cloud_credentials import open_fetch
@@ -228,7 +228,7 @@ def test_a_secret_is_a_header_and_its_version_is_said(secrets):
 def test_a_secret_that_is_no_header_is_refused_and_not_shown(secrets):
     secrets.add(KEY, b"never\nshown")
 
-    with pytest.raises(Misconfigured, match="secret:warehouse-key: not one line") as refused:
+    with pytest.raises(Unusable, match="secret:warehouse-key: not one line") as refused:
         open_fetch(entry(), {"SECRET_MANAGER_EMULATOR_HOST": secrets.address, "AFFIDAVIT_PROJECT": "acme-gateway"})()
     assert "never" not in str(refused.value)
 
