@@ -42,7 +42,7 @@ module "write_evidence" {
   account       = google_service_account.write_evidence.email
   invokers      = { evidence-push = google_service_account.evidence_push.member }
   concurrency   = 4     # threads of functions-framework on one vCPU
-  memory        = "1Gi" # for four objects at once, each up to 64 MiB when it is unpacked
+  memory        = "2Gi" # for four objects at once: one that unpacks to 64 MiB takes up to 370 MiB
   max_instances = 20
 
   environment = local.write_evidence

@@ -30,7 +30,7 @@ from performance.report import Figure
 FEW = 3  # calls: with what a start records less than a sequencer takes for load, so that they are one commit
 ONE, SOME, MANY = 1, 32, 128  # connections
 QUIET_S = 1.0  # until a load counts as stored
-GIB = {"write_evidence": 1, "sequence_log": 1, "check_log": 2}  # terraform: `memory` of each function
+GIB = {"write_evidence": 2, "sequence_log": 1, "check_log": 2}  # terraform: `memory` of each function
 NAME = "gateway on emulators"
 RUNS = 20  # at most, of a function until it finds nothing new
 
