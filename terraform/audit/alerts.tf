@@ -5,8 +5,8 @@ locals {
   alarming = "resource.type=\"cloud_run_revision\" AND severity>=ERROR AND jsonPayload.alarm"
 
   alarms = {
-    check_failed      = "Something in the log is false, missing or forged. Run `affidavit verify`; do not delete anything."
-    dead_letter       = "A message could not be written for too long. Mend the cause, then run `affidavit redrive`."
+    check_failed      = "Something in the log is false, missing or forged, or was not verified for too long: the entry says which. Run `affidavit verify`; do not delete anything."
+    dead_letter       = "A message could not be written for too long, or nobody can look for such: the entry says which. Mend the cause, then run `affidavit redrive`."
     sequencer_stopped = "What is stored contradicts itself, so nothing more is committed. Run `affidavit verify`."
     uncommitted_old   = "Records wait for their place in the log. Look whether the sequencer runs, and what its last error is."
     writer_lost       = "A gateway fell silent without closing. Its calls in flight are interrupted; look for why it ended."

@@ -100,7 +100,7 @@ def _calls(deployment: Deployment, calls: int, say: Say) -> Load:
 
         async def between(so_far: Load) -> None:
             if is_due(so_far):
-                # No call is made before the last disturbance has ended: on a slow machine none would be left for this.
+                # No call is made before the one before has ended: on a slow machine none would be left for this one.
                 await asyncio.gather(*map(asyncio.wrap_future, pending))
             if is_due(so_far):
                 pending.append(aside.submit(disturbances.pop()[1]))

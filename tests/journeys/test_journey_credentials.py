@@ -3,8 +3,6 @@
 Source: architecture "Configuration" (`upstreams[].credential`); evidence-format section 4 (extra fields).
 """
 
-import contextlib
-
 import pytest
 
 from affidavit.identity.id_token import UnverifiedToken
@@ -163,9 +161,7 @@ def test_a_credential_that_cannot_be_had_is_refused_before_anything_is_written(w
     house = House(tmp_path, upstream)
     house.prepare(configuration().replace(old, new))
 
-    with contextlib.ExitStack() as stack:
-        process = stack.enter_context(launch(house.configuration, house.data, environment=cloud.environment))
-        stack.callback(process.kill)
+    with launch(house.configuration, house.data, environment=cloud.environment) as process:
         _, said = process.communicate(timeout=20)
 
     assert process.returncode == 2

@@ -240,14 +240,13 @@ class SegmentReader:
         except Malformed as error:
             self.told.once(name, error)
             return None
-        absent = False
+        stored: bytes | None = b""  # or too long to be read
         try:
             stored = self._store.read(name)
-            absent = stored is None
             checked, self.records[name] = check_segment(name, stored or b"", chain.registration)
         except (Malformed, VerificationFailed) as error:
             self.told.once(name, error)
-            if not absent and len(self._noise) < MAX_NOISE:  # what is not there now may come back
+            if stored is not None and len(self._noise) < MAX_NOISE:  # what is not there now may come back
                 self._noise.add(name)
             chain.forget(first_seq, name)
             return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from affidavit.adapters.gcp.storage import open_client
 from affidavit.audit.read_ahead import SMALL
 from affidavit.errors import Malformed
 from affidavit.wiring.sequence_log import open_sequence_log
@@ -26,7 +27,7 @@ def test_what_anybody_may_store_is_not_read_ahead_whatever_its_length():
             "AFFIDAVIT_WRITERS": "gateway=acme-gateway@acme-prod-1.iam.gserviceaccount.com",
         }
         store = open_sequence_log(environment).sequencer._parts.store
-        store._store._bucket._client.create_bucket("acme-evidence")
+        open_client(None, environment).create_bucket("acme-evidence")
         server.buckets.insert("acme-evidence", {"name": NAMES[0]}, b"x", {})
         server.buckets.insert("acme-evidence", {"name": NAMES[1]}, bytes(SMALL + 1), {})
         assert list(store.names("segment/")) == NAMES
