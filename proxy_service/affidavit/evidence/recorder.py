@@ -212,7 +212,10 @@ class Recorder:
             except Exception as failure:  # noqa: BLE001 without this thread nothing is ever recorded again
                 _diagnostics.exception("a publish failed in a way that nobody foresaw")
                 error = Unavailable(type(failure).__name__)
-            self._loop.call_soon_threadsafe(self._published, batch, error)
+            try:
+                self._loop.call_soon_threadsafe(self._published, batch, error)
+            except RuntimeError:  # the loop is closed: `close` gave up on this, and nobody waits for it any more
+                break
         self._bus.close()
 
     def _published(self, batch: _Batch, error: Exception | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import threading
 
 import orjson
 import pytest
@@ -307,3 +308,24 @@ async def test_close_gives_up_on_a_bus_that_never_answers(writer, bus):
     bus.fail(10_000, persisted=False)
     recorder.add("writer:closed", {})
     assert not await recorder.close(timeout=0.3)
+
+
+def test_a_bus_that_answers_after_everybody_has_left_ends_the_recorder_without_a_word(writer, bus, monkeypatch):
+    """architecture "Failures": what a drain could not wait for is no error of its own."""
+    died = []
+    monkeypatch.setattr(threading, "excepthook", died.append)
+    bus.hold()
+
+    async def leave():
+        recorder = Recorder(writer, bus)
+        recorder.add("writer:closed", {})
+        assert not await recorder.close(timeout=0.1)
+        return recorder._thread
+
+    thread = asyncio.run(leave())
+    bus.release()
+    thread.join(timeout=10)
+
+    assert not thread.is_alive()
+    assert bus.closed
+    assert died == []
