@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import random
 import resource
 import select
 import signal
@@ -142,9 +143,10 @@ def gateway(folder: Path, stock: tuple[Process, str], port: int) -> Iterator[Hou
 
 def free_port(*, usual: bool) -> int:
     """Return a port to listen on: the usual one, if it is wanted and free."""
-    for port in (USUAL_PORT, 0) if usual else (0,):
-        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)) as listening:
-            return int(listening.getsockname()[1])
+    # Below those that systems take the near ends of connections from, so that none takes it before the gateway does.
+    for port in [*([USUAL_PORT] if usual else []), *random.sample(range(20_000, 32_000), 100)]:
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
     raise Broken("no port is free")
 
 

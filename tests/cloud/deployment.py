@@ -21,9 +21,10 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage
 from google.pubsub_v1 import PublisherClient, SubscriberClient
 
-from cloud.processes import LOOPBACK, Program, Programs, free_port
+from cloud.processes import LOOPBACK, Program, Programs
 from fakes.emulators import FIRESTORE, PUBSUB, Emulator, running
 from fakes.issuer import Issuer
+from fakes.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent

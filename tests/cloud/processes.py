@@ -23,12 +23,6 @@ class Broken(Exception):
     """A program of the deployment is not there, so nothing that is seen means anything."""
 
 
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.create_server((LOOPBACK, 0)) as listening:
-        return int(listening.getsockname()[1])
-
-
 @dataclass(slots=True)
 class Program:
     """One program, in a process group of its own.

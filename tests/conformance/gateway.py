@@ -7,7 +7,6 @@ with gzip and JSON, not with the code under test.
 import contextlib
 import gzip
 import json
-import socket
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ from typing import Any
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from fakes.ports import free_port
 from fakes.process import stop
 
 LOOPBACK = "127.0.0.1"
@@ -79,7 +79,7 @@ def running_gateway(folder: Path, upstream: str) -> Iterator[Gateway]:
     Raises:
         AssertionError: It was not ready in time, or did not end in time, or ended with an error.
     """
-    authority = f"{LOOPBACK}:{_free_port()}"
+    authority = f"{LOOPBACK}:{free_port()}"
     gateway = Gateway(authority=authority, token_file=folder / "token", data=folder / "data")
     gateway.data.mkdir()
     _write_issuer(folder)
@@ -100,11 +100,6 @@ def _command(configuration: Path, gateway: Gateway) -> list[str]:
     host, _, port = gateway.authority.partition(":")
     program = [str(Path(sys.executable).with_name("affidavit")), "serve"]
     return [*program, "--config", str(configuration), "--data", str(gateway.data), "--host", host, "--port", port]
-
-
-def _free_port() -> int:
-    with socket.create_server((LOOPBACK, 0)) as listening:
-        return int(listening.getsockname()[1])
 
 
 def _write_issuer(folder: Path) -> None:

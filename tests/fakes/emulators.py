@@ -9,7 +9,6 @@ import functools
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -19,6 +18,8 @@ from pathlib import Path
 from typing import IO
 
 import pytest
+
+from fakes.ports import free_port
 
 LOOPBACK = "127.0.0.1"
 START_S = 60  # a cold Java on a busy machine
@@ -96,7 +97,7 @@ def running(kind: Kind) -> Iterator[Emulator]:
     command = [_java(), *JVM, "-Duser.language=en", "-cp", str(_jar(kind)), *kind.main]
     with tempfile.TemporaryFile() as said, contextlib.ExitStack() as running_now:
         for _ in range(ATTEMPTS):
-            port = _free_port()
+            port = free_port()
             arguments = [f"--host={LOOPBACK}", f"--port={port}"]
             process = running_now.enter_context(_guarded([*command, *arguments], said))
             if _answers(process, said, kind):
@@ -145,11 +146,6 @@ def _answers(process: subprocess.Popen[bytes], said: IO[bytes], kind: Kind) -> b
 
 def _text(said: IO[bytes]) -> bytes:
     return os.pread(said.fileno(), 1024 * 1024, 0)
-
-
-def _free_port() -> int:
-    with socket.create_server((LOOPBACK, 0)) as free:
-        return int(free.getsockname()[1])
 
 
 def _java() -> str:

@@ -12,7 +12,6 @@ import contextlib
 import fcntl
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -22,6 +21,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from fakes.ports import free_port
 
 VERSION = "1.56.1"
 TOOLS = Path(__file__).parents[2] / ".tools"  # ignored by git
@@ -71,7 +72,7 @@ def running(program: Path) -> Iterator[str]:
     """
     with contextlib.ExitStack() as until_the_end:
         for _ in range(ATTEMPTS):
-            port = _free_port()
+            port = free_port()
             url = f"http://{LOOPBACK}:{port}"
             options = {"scheme": "http", "host": LOOPBACK, "port": port, "backend": "memory", "log-level": "error"}
             options |= {"external-url": url, "public-host": f"{LOOPBACK}:{port}"}
@@ -94,11 +95,6 @@ def _answers(process: subprocess.Popen[bytes], url: str) -> bool:
         assert time.monotonic() < ends, f"fake-gcs-server did not answer in {START_S} s"
         time.sleep(0.02)
     return False
-
-
-def _free_port() -> int:
-    with socket.create_server((LOOPBACK, 0)) as free:
-        return int(free.getsockname()[1])
 
 
 if __name__ == "__main__":

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fakes.ports import free_port
+
 ROOT = Path(__file__).parents[2]
 FRAMEWORK = Path(sys.executable).with_name("functions-framework")
 LOOPBACK = "127.0.0.1"
@@ -80,7 +82,7 @@ def serving(target: str, environment: Mapping[str, str], folder: Path) -> Iterat
 
 def start(target: str, environment: Mapping[str, str], folder: Path) -> CloudFunction:
     """Start an entry point without waiting."""
-    port = _free_port()
+    port = free_port()
     said = folder / f"{target}-{port}.txt"
     source = ROOT / "functions" / "main.py"
     command = [FRAMEWORK, "--source", source, "--target", target, "--port", str(port), "--host", LOOPBACK]
@@ -105,8 +107,3 @@ def _await(function: CloudFunction) -> None:
         assert function.process.poll() is None, function.said.read_text()
         assert time.monotonic() < ends, function.said.read_text()
         time.sleep(0.05)
-
-
-def _free_port() -> int:
-    with socket.create_server((LOOPBACK, 0)) as listening:
-        return int(listening.getsockname()[1])

@@ -4,7 +4,6 @@
 """
 
 import itertools
-import socket
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from fakes.evidence_folder import EvidenceFolder
 from fakes.gateway_process import GatewayProcess
 from fakes.issuer import Issuer
 from fakes.mcp_client import McpClient
+from fakes.ports import free_port
 from fakes.scripted_upstream import ScriptedUpstream
 
 AUDIENCE = "https://gateway.example.com"
@@ -139,9 +139,7 @@ class House:
         self.staff.write_jwks(self.folder / "staff.json")
         self.machines.write_jwks(self.folder / "machines.json")
         (self.folder / "warehouse-token").write_text(CREDENTIAL)
-        with socket.create_server(("127.0.0.1", 0)) as nobody:
-            closed = nobody.getsockname()[1]
-        text = configuration.replace("{upstream}", self.upstream.url).replace("{closed}", str(closed))
+        text = configuration.replace("{upstream}", self.upstream.url).replace("{closed}", str(free_port()))
         self.configuration.write_text(text)
 
     def await_listings(self, *upstreams: str) -> None:

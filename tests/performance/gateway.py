@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import socket
 import subprocess
 import sys
 import time
@@ -25,6 +24,7 @@ import jwt
 import orjson
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from fakes.ports import free_port
 from performance.clients import Target
 from performance.processes import Broken, running, stop, tree
 
@@ -104,7 +104,7 @@ def running_gateway(folder: Path, upstream: str, environment: dict[str, str] | N
         upstream: URL of an MCP endpoint.
         environment: What it finds in its environment beside our own.
     """
-    authority = f"{LOOPBACK}:{_free_port()}"
+    authority = f"{LOOPBACK}:{free_port()}"
     host, _, port = authority.partition(":")
     data = folder / "data"
     data.mkdir(parents=True)
@@ -140,11 +140,6 @@ def _await_ready(gateway: Gateway) -> None:
             return
         time.sleep(0.05)
     raise Broken(f"the gateway was not ready after {READY_S} s")
-
-
-def _free_port() -> int:
-    with socket.create_server((LOOPBACK, 0)) as listening:
-        return int(listening.getsockname()[1])
 
 
 def _issue(folder: Path, audience: str) -> str:

@@ -11,6 +11,7 @@ from affidavit.adapters.gcp.metadata import ATTEMPTS, PAUSE, attestation
 from affidavit.errors import Misconfigured, Unavailable
 from affidavit.identity.id_token import UnverifiedToken
 from fakes.metadata_server import MetadataServer
+from fakes.ports import LOOPBACK, free_port
 
 ACCOUNT = "acme-gateway@acme.iam.gserviceaccount.com"
 AUDIENCE = "affidavit:1234"
@@ -67,8 +68,8 @@ def test_a_connection_that_fails_some_times_is_tried_again(server, pauses, monke
 def test_a_server_that_comes_a_moment_later_is_found(monkeypatch):
     """It refuses connections until the first pause."""
     server = MetadataServer(ACCOUNT)
-    with server.serving() as server.address:
-        port = int(server.address.rpartition(":")[2])
+    port = free_port()
+    server.address = f"{LOOPBACK}:{port}"
     with contextlib.ExitStack() as stack:
         comes = SimpleNamespace(sleep=lambda _: stack.enter_context(server.serving(port)))
         monkeypatch.setattr(metadata, "time", comes)
