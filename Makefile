@@ -14,7 +14,7 @@ demo: $(SETUP) ## One audited session from end to end; KEEP=1 leaves the gateway
 
 test: $(SETUP) ## All tests
 	@$(BIN)/python tests/conformance/install.py
-	@$(BIN)/python tests/fakes/fake_gcs_server.py
+	@PYTHONPATH=tests $(BIN)/python -m fakes.fake_gcs_server
 	@$(BIN)/pytest -n 2 --dist loadfile
 
 emulators: $(SETUP) ## A whole deployment on emulators: 1,000 calls, everything that may go wrong, the proof; STAY=1 leaves it running
