@@ -1,7 +1,7 @@
 """fake-gcs-server, the public emulator of Cloud Storage: built once, run while tests ask for it.
 
-`python tests/fakes/fake_gcs_server.py` builds it into `.tools/` where it is not there yet. What it enforces and what it
-silently does not is written down in `tests/contracts/test_storage_requests.py`.
+`python -m fakes.fake_gcs_server`, with `tests` in PYTHONPATH, builds it into `.tools/` where it is not there yet. What
+it enforces and what it silently does not is written down in `tests/contracts/test_storage_requests.py`.
 
 Source: https://github.com/fsouza/fake-gcs-server; google-cloud "fake-gcs-server 1.56.1".
 """
