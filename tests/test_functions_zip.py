@@ -85,7 +85,7 @@ def test_it_holds_functions_hashed_requirements_and_a_wheel_for_each(made, wheel
     }
     pinned = re.findall(r"^([a-z0-9-]+)==\S+ \\\n    --hash=sha256:[0-9a-f]{64}", text, re.MULTILINE)
     assert len(pinned) == text.count("==") == sum(name.startswith("wheels/") for name in names)
-    assert f"affidavit==0.1.0 \\\n    --hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}\n" in text
+    assert f"affidavit==0.2.0 \\\n    --hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}\n" in text
 
 
 LOCK = """\

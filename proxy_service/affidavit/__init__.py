@@ -1,3 +1,3 @@
 """Affidavit: an MCP gateway whose audit trail holds up as evidence."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -10,18 +10,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import orjson
-
 from affidavit.clock import Micros
 from affidavit.evidence.writer import Receipt
 from affidavit.gateway.credentials import Shown
+from affidavit.gateway.in_force import InForce, Permit
 from affidavit.gateway.upstreams import Upstream
 from affidavit.identity.principal import Principal
 from affidavit.mcp.eras import Era
 from affidavit.mcp.jsonrpc import Message, stamped
 from affidavit.mcp.sse import RawEvent, print_event
 from affidavit.mcp.trace_context import TraceContext
-from affidavit.policy.decision import Decision
 
 Flaw = Literal["too_large", "incomplete", "overloaded"]
 
@@ -81,14 +79,6 @@ class Inbound:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Permit:
-    """A decision of the policy, with the canonical form that records carry; None is the gateway's own."""
-
-    decision: Decision | None
-    record: orjson.Fragment
-
-
 @dataclass(slots=True, kw_only=True)
 class Call:
     """What is known of a call so far; each step adds what it found out.
@@ -100,6 +90,7 @@ class Call:
         upstream_session: The upstream's own session id, unsealed.
         headers: Those of the client's that go on; None for a call of the gateway's own.
         shown: The gateway's own credential, as its record says it; None until it is requested.
+        in_force: The policy file that it is decided and masked by; None until it is decided.
         arguments: The RFC 8785 form that is bound; None where there is none.
         open: Whether it was requested and has not ended.
         resumable: Whether its stream has shown an event id, so that a client can come back for the rest.
@@ -127,6 +118,7 @@ class Call:
     shown: Shown | None = None
     arguments: bytes | None = None
     definition_digest: str | None = None
+    in_force: InForce | None = None
     permit: Permit | None = None
     client_info: tuple[str | None, str | None] = (None, None)
     trace: TraceContext | None = None

@@ -9,7 +9,8 @@ import orjson
 
 from affidavit.errors import Refused
 from affidavit.evidence.canonical import encode
-from affidavit.gateway.call import Call, Permit
+from affidavit.gateway.call import Call
+from affidavit.gateway.in_force import InForce, Permit
 from affidavit.mcp.calls import needs_target
 from affidavit.policy.decide import Facts, Policy
 
@@ -17,11 +18,14 @@ REMEMBERED = 2_000  # decisions; a key is at most some 4 KiB, since names are bo
 
 
 class Decisions:
-    """Asks the policy in force."""
+    """Asks the policy in force.
 
-    def __init__(self, policy: Policy) -> None:
-        self._policy = policy
-        self._known: dict[tuple[str | None, ...], Permit] = {}
+    Attributes:
+        current: What calls are decided by from now on; those that were decided keep theirs.
+    """
+
+    def __init__(self, current: InForce) -> None:
+        self.current = current
 
     def decide(self, call: Call) -> None:
         """Decide one call: by its target and arguments, or, where it has none, by whether the upstream is any use.
@@ -29,6 +33,7 @@ class Decisions:
         Raises:
             Refused: It is denied.
         """
+        call.in_force = self.current
         call.permit = self._permit(call)
         decision = call.permit.decision
         if decision is not None and not decision.allowed:
@@ -36,29 +41,34 @@ class Decisions:
 
     def lists(self, call: Call, tool: str) -> bool:
         """Tell whether a tool is shown to this principal: only what is denied for certain is hidden."""
-        return self._policy.may_ever_allow(self.facts(call, method="tools/call", target=tool))
+        return self._policy(call).may_ever_allow(self.facts(call, method="tools/call", target=tool))
 
     def allows_server_request(self, call: Call, method: str) -> bool:
         """Tell whether the upstream may ask this of the client (`sampling/createMessage` and its like)."""
-        return self._policy.decide(self.facts(call, method=method)).allowed
+        return self._policy(call).decide(self.facts(call, method=method)).allowed
 
     def _permit(self, call: Call) -> Permit:
         """Return the decision; where no rule looks at arguments, it is made once for all calls that are alike."""
-        if self._policy.names_arguments:
+        if self.current.policy.names_arguments:
             return self._decided(call)
+        permits = self.current.permits
         assert call.principal is not None  # noqa: S101 the path authenticates before it decides
         key = (call.principal.token_sha256, call.inbound.ip, call.inbound.upstream, call.method, call.target)
-        known = self._known.get(key)
+        known = permits.get(key)
         if known is None:
-            if len(self._known) >= REMEMBERED:
-                self._known.clear()
-            known = self._known[key] = self._decided(call)
+            if len(permits) >= REMEMBERED:
+                permits.clear()
+            known = permits[key] = self._decided(call)
         return known
 
     def _decided(self, call: Call) -> Permit:
         facts = self.facts(call)
-        decision = self._policy.decide(facts) if needs_target(facts.method) else self._policy.could_use(facts)
+        policy = self._policy(call)
+        decision = policy.decide(facts) if needs_target(facts.method) else policy.could_use(facts)
         return Permit(decision, orjson.Fragment(encode(decision.record())))
+
+    def _policy(self, call: Call) -> Policy:
+        return (call.in_force or self.current).policy
 
     def facts(self, call: Call, *, method: str | None = None, target: str | None = None) -> Facts:
         """Return what rules can look at."""

@@ -14,8 +14,9 @@ import orjson
 
 from affidavit import __version__
 from affidavit.errors import Malformed, OutcomeUnknown, Refused, Unavailable
-from affidavit.gateway.call import Call, Inbound, Permit, Released
+from affidavit.gateway.call import Call, Inbound, Released
 from affidavit.gateway.forward import UpstreamFailed, whole
+from affidavit.gateway.in_force import Permit
 from affidavit.gateway.reading import Reading
 from affidavit.gateway.trail import Trail
 from affidavit.gateway.upstreams import Upstream

@@ -6,11 +6,10 @@ Never reads another file: those that it names are others' to open.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, InstanceOf, ValidationError
+from pydantic import BeforeValidator, InstanceOf, ValidationError
 
 from affidavit.clock import MINUTE, SECOND, Micros
 from affidavit.policy import fields
@@ -29,21 +28,13 @@ from affidavit.policy.consistency import WELL_KNOWN_KEYS, contradictions
 from affidavit.policy.credentials import CredentialEntry, FileHeader, GoogleAccessToken, GoogleIdToken, SecretHeader
 from affidavit.policy.decide import RULES, Rule
 from affidavit.policy.problems import ConfigurationErrors, Place
+from affidavit.policy.section import Class, Duration, Email, File, Name, Section, SecureUrl, text
 from affidavit.policy.yaml_lines import Unreadable, read_yaml
 
 STANDARD = "standard"
 DEFAULT_TIMEOUT: Micros = 60 * SECOND
 MAX_AGE_OF_PEOPLE: Micros = 60 * MINUTE  # identity-and-approvals "Tokens"
 MAX_AGE_OF_JOBS: Micros = 10 * MINUTE  # identity-and-approvals "Tokens"
-
-
-def _text(read: Callable[[str], Any]) -> BeforeValidator:
-    def validate(value: Any) -> Any:
-        if not isinstance(value, str):
-            raise ValueError("must be a text (in quotes, if it looks like a number)")  # noqa: TRY004
-        return read(value)
-
-    return BeforeValidator(validate)
 
 
 def _condition(language: Language) -> BeforeValidator:
@@ -63,40 +54,22 @@ def _version(value: Any) -> int:
     return value
 
 
-Name = Annotated[str, _text(fields.name)]
-Class = Annotated[str, _text(fields.retention_class)]
-Email = Annotated[str, _text(fields.email)]
-File = Annotated[str, _text(fields.file)]
-Account = Annotated[str, _text(fields.service_account)]
-HeaderName = Annotated[str, _text(fields.header_name)]
-Prefix = Annotated[str, _text(fields.header_prefix)]
-Duration = Annotated[int, _text(fields.duration)]
-Days = Annotated[int, _text(fields.days)]
-SecureUrl = Annotated[str, _text(fields.secure_url)]
-
-
-class Section(BaseModel):
-    """A mapping of the file: known keys only.
-
-    `LATER` lists keys, and `LATER_VALUES` values by key, that are designed and not built.
-    """
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-    LATER: ClassVar[tuple[str, ...]] = ()
-    LATER_VALUES: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+Account = Annotated[str, text(fields.service_account)]
+HeaderName = Annotated[str, text(fields.header_name)]
+Prefix = Annotated[str, text(fields.header_prefix)]
+Days = Annotated[int, text(fields.days)]
 
 
 class IssuerSection(Section):  # noqa: D101
     LATER_VALUES = {"attribution": ("delegated", "gitlab", "iap")}
 
     name: Name
-    issuer: Annotated[str, _text(fields.issuer)]
-    audiences: list[Annotated[str, _text(fields.audience)]] = []
+    issuer: Annotated[str, text(fields.issuer)]
+    audiences: list[Annotated[str, text(fields.audience)]] = []
     attribution: IssuerAttribution
     jwks_uri: SecureUrl | None = None
     jwks_file: File | None = None
-    domains: list[Annotated[str, _text(fields.domain)]] = []
+    domains: list[Annotated[str, text(fields.domain)]] = []
     max_age: Duration | None = None
 
     def entry(self, folder: Path) -> IssuerEntry:  # noqa: D102
@@ -141,7 +114,7 @@ class FileHeaderSection(Section):  # noqa: D101
 
 class SecretHeaderSection(Section):  # noqa: D101
     name: HeaderName
-    secret: Annotated[str, _text(fields.secret)]
+    secret: Annotated[str, text(fields.secret)]
     prefix: Prefix = ""
 
     def entry(self, _: Path) -> SecretHeader:  # noqa: D102
@@ -149,7 +122,7 @@ class SecretHeaderSection(Section):  # noqa: D101
 
 
 class GoogleIdTokenSection(Section):  # noqa: D101
-    audience: Annotated[str, _text(fields.target_audience)]
+    audience: Annotated[str, text(fields.target_audience)]
     impersonate: Account | None = None
 
     def entry(self, _: Path) -> GoogleIdToken:  # noqa: D102
@@ -157,7 +130,7 @@ class GoogleIdTokenSection(Section):  # noqa: D101
 
 
 class GoogleAccessTokenSection(Section):  # noqa: D101
-    scopes: list[Annotated[str, _text(fields.scope)]]
+    scopes: list[Annotated[str, text(fields.scope)]]
     impersonate: Account | None = None
 
     def entry(self, _: Path) -> GoogleAccessToken:  # noqa: D102
@@ -185,7 +158,7 @@ class UpstreamSection(Section):  # noqa: D101
 
     name: Name
     kind: Literal["mcp"]
-    url: Annotated[str, _text(fields.upstream_url)]
+    url: Annotated[str, text(fields.upstream_url)]
     timeout: Duration = DEFAULT_TIMEOUT
     retention: Class = STANDARD
     credential: CredentialSection | None = None
@@ -208,7 +181,7 @@ class RuleSection(Section):  # noqa: D101
     when: Annotated[InstanceOf[Condition], _condition(RULES)]
     then: Literal["allow", "deny"]
     effect: Literal["read", "write"] = "write"
-    reason: Annotated[str, _text(fields.sentence)] | None = None
+    reason: Annotated[str, text(fields.sentence)] | None = None
 
     def entry(self) -> Rule:  # noqa: D102
         return Rule(name=self.name, when=self.when, then=self.then, effect=self.effect, reason=self.reason)
@@ -220,8 +193,8 @@ class Document(Section):
     LATER = ("masking", "channels", "directories", "approvals", "revocation", "witnesses", "networks")
 
     version: Annotated[int, BeforeValidator(_version)]
-    origin: Annotated[str, _text(fields.origin)]
-    public_url: Annotated[str, _text(fields.public_url)]
+    origin: Annotated[str, text(fields.origin)]
+    public_url: Annotated[str, text(fields.public_url)]
     issuers: list[IssuerSection]
     people: list[PersonSection] = []
     sponsors: list[SponsorSection] = []
@@ -229,12 +202,12 @@ class Document(Section):
     rules: list[RuleSection] = []
     retention: dict[Class, Days] = {STANDARD: 400}
 
-    def configuration(self, path: Path, text: bytes) -> Configuration:
+    def configuration(self, path: Path, content: bytes) -> Configuration:
         """Return the file's meaning as plain values."""
         folder = path.parent
         return Configuration(
             path=path,
-            text=text,
+            text=content,
             origin=self.origin,
             public_url=self.public_url,
             issuers=tuple(issuer.entry(folder) for issuer in self.issuers),

@@ -29,6 +29,7 @@ from affidavit.gateway.decisions import Decisions
 from affidavit.gateway.definitions import Definitions
 from affidavit.gateway.doorman import Doorman
 from affidavit.gateway.forward import HttpForwarder
+from affidavit.gateway.in_force import InForce
 from affidavit.gateway.introductions import Introductions
 from affidavit.gateway.listing import Listing, own_permit
 from affidavit.gateway.ports import DefinitionLedger, Telemetry
@@ -41,6 +42,8 @@ from affidavit.identity.attribution import Directory, Issuer, Person, Sponsor
 from affidavit.identity.authenticator import Authenticator
 from affidavit.identity.jwks import IssuerKeys, KeySet
 from affidavit.identity.principal import Credential, Principal
+from affidavit.masking.mask import Masker
+from affidavit.masking.tokens import Tokens
 from affidavit.mcp.sessions import KEY_BYTES, SessionSeal
 from affidavit.policy.configuration import Configuration, UpstreamEntry
 from affidavit.policy.document import STANDARD
@@ -162,7 +165,7 @@ def _assemble(
     trail = Trail(recorder, fingerprints, introductions, ports.clock, ports.telemetry)
     seal = SessionSeal(derive(ports.secret, "session ids", KEY_BYTES))
     reading = Reading(seal=seal, sessions=fingerprints.sessions, clock=ports.clock, random=ports.random)
-    decisions = Decisions(configuration.policy())
+    decisions = Decisions(_in_force(configuration, ports))
     own = _own_principal(configuration, recorder.writer)
     introductions.know(own)
     listing = Listing(reading, trail, own, own_permit(configuration.digest))
@@ -187,6 +190,10 @@ def _assemble(
         server_requests=ServerRequests(reading, trail),
     )
     return Gateway(recorder, path, trail, ports.clock, introductions, rejections, upstreams, keys)
+
+
+def _in_force(configuration: Configuration, ports: Ports) -> InForce:
+    return InForce(policy=configuration.policy(), masker=Masker((), Tokens(derive(ports.secret, "masks"))))
 
 
 def _register(configuration: Configuration, ports: Ports) -> Writer:

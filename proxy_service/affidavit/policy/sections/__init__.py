@@ -1,0 +1,1 @@
+"""Sections of the configuration file that are long enough for a file of their own."""
