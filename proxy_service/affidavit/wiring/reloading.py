@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from affidavit.errors import Misconfigured, OutcomeUnknown, Unavailable
 from affidavit.policy.configuration import Configuration
@@ -20,6 +21,7 @@ from affidavit.policy.problems import ConfigurationErrors
 
 LOOK = 2.0  # seconds between looks at a file; two looks must agree before it is believed
 LOOK_AT_SECRET = 30.0  # seconds between looks at a secret's newest version: each is billed, and a version comes whole
+FIXED = ("origin", "public_url", "issuers", "retention")  # sections that are opened at the start, beside upstreams
 
 Read = Callable[[], bytes]
 Adopt = Callable[[Configuration], Awaitable[None]]
@@ -42,6 +44,16 @@ class Source:
     read: Read
     whole: bool
     look: float
+
+
+def read_source(source: Source) -> Configuration:
+    """Return the configuration that is there at the start.
+
+    Raises:
+        ConfigurationErrors: Everything that is wrong with it.
+        Misconfigured, Unavailable: It cannot be read.
+    """
+    return load(source.path, source.read())
 
 
 class Reloading:
@@ -75,7 +87,7 @@ class Reloading:
         try:
             text = await asyncio.to_thread(self._source.read)
         except (Misconfigured, Unavailable) as error:
-            self._complain(f"it cannot be read: {error}")
+            self._complain(str(error))
             return
         stable = self._source.whole or text == self._seen
         self._seen = text
@@ -99,6 +111,10 @@ class Reloading:
         self.current, self.error, self._judged = fresh, None, text
         _diagnostics.warning("%s: the policy %s is in force", self._source.path, fresh.digest[:16])
 
+    def read(self) -> dict[str, Any]:
+        """Return what `/readyz` shows."""
+        return {"digest": self.current.digest, "error": self.error and "what lies there now is not in force"}
+
     def _complain(self, why: str) -> None:
         if why != self.error:
             _diagnostics.error("%s: the old policy stays in force: %s", self._source.path, why)
@@ -112,23 +128,25 @@ def file_source(path: Path) -> Source:
         try:
             return path.read_bytes()
         except OSError as error:
-            raise Misconfigured(str(error.strerror)) from error
+            raise Misconfigured(f"{path} cannot be read: {error.strerror}") from error
 
     return Source(path, read, whole=False, look=LOOK)
 
 
 def _check_changeable(old: Configuration, new: Configuration) -> None:
     """Refuse a change of what is opened at the start; raises `Misconfigured`."""
-    fixed = ("origin", "public_url", "issuers", "upstreams", "retention")
-    changed = [name for name in fixed if getattr(_bare(old), name) != getattr(_bare(new), name)]
+    changed = [name for name in FIXED if getattr(old, name) != getattr(new, name)]
+    if _wires(old) != _wires(new):
+        changed.append("upstreams")
     if changed:
         raise Misconfigured(
             f"it changes {' and '.join(changed)}, which a running gateway cannot: start it again for that"
         )
 
 
-def _bare(configuration: Configuration) -> Configuration:
-    return replace(configuration, upstreams=tuple(configuration.upstreams))
+def _wires(configuration: Configuration) -> list[tuple[object, ...]]:
+    """Return what of the upstreams is opened at the start; how their statements are read is a matter of the policy."""
+    return [(one.name, one.url, one.timeout, one.retention, one.credential) for one in configuration.upstreams]
 
 
 def _sentence(error: Exception) -> str:
