@@ -89,7 +89,7 @@ def _add_oauth(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Carry messages until the client ends it; or print, or check, which returns 1 where the gateway does not let us."""
+    """Carry messages until the client ends it; or print; or check, which gives 1 where the gateway does not let us."""
     address = Address.read(arguments.url)
     options = _options(arguments)
     if arguments.client is not None:
@@ -186,7 +186,7 @@ def _print_snippet(arguments: argparse.Namespace, address: Address) -> None:
 def _program() -> str:
     """Return where this program is; clients do not start in anybody's shell, so its plain name would rarely do."""
     here = Path(sys.argv[0])
-    found = str(here.resolve()) if here.is_file() else shutil.which(sys.argv[0])
+    found = str(here.absolute()) if here.is_file() else shutil.which(sys.argv[0])
     return found or "affidavit"
 
 
@@ -200,7 +200,7 @@ def _repeated(words: Sequence[str]) -> list[str]:
             if not equals:
                 next(rest, None)
         elif option in ("--token-file", "--client-secret-file"):
-            kept += [option, str(Path(value if equals else next(rest, "")).resolve())]
+            kept += [option, str(Path(value if equals else next(rest, "")).absolute())]
         else:
             kept.append(word)
     return kept

@@ -27,15 +27,15 @@ _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 401, 403, 404
 _AGAIN = "sign in again, or look at what the token source gives"
 _MENDS: Mapping[str, str] = {
     "missing_token": "the gateway asks for a token, and none was sent: name a token source (affidavit connect --help)",
-    "unknown_issuer": "the gateway does not accept tokens of this issuer{issuer}: connect with a token of an issuer that "
-    "it knows, or have this one added to `issuers` of its configuration",
+    "unknown_issuer": "the gateway does not accept tokens of this issuer{issuer}: connect with a token of an issuer "
+    "that it knows, or have this one added to `issuers` of its configuration",
     "wrong_audience": "the token is for somebody else{audience}: say --audience with what the gateway expects",
     "expired": f"the token has expired: {_AGAIN}",
     "too_old": f"the token was issued too long ago for this gateway: {_AGAIN}",
     "not_yet_valid": "the token is not valid yet: is this machine's clock right?",
     "issued_in_the_future": "the token was issued in the future: is this machine's clock right?",
     "bad_signature": "the token's signature does not hold{issuer}: it was changed, or its issuer signs with other keys",
-    "unknown_key": "the gateway does not know the key that signed the token{issuer}: its issuer's keys may have changed",
+    "unknown_key": "the gateway does not know the key that signed the token{issuer}: has its issuer changed its keys?",
     "keys_unavailable": "the gateway cannot get the keys of the token's issuer{issuer} now: try again in a minute",
     "algorithm_not_allowed": "the token is signed in a way that the gateway never accepts{issuer}",
     "malformed_token": "the gateway takes only signed ID tokens (JWT), and this is none: name another token source",
@@ -61,7 +61,7 @@ class Undelivered(AffidavitError):
         self.data = data
 
 
-def unreachable(address: Address, waited: bool, why: str) -> Undelivered:
+def unreachable(address: Address, *, waited: bool, why: str) -> Undelivered:
     """Return what is said of a message that was surely not sent."""
     for_long = ", although it was tried for a while" if waited else ""
     text = f"the gateway at {address.origin} cannot be reached{for_long} ({why}); nothing was done"

@@ -76,7 +76,15 @@ def _open(kind: str, options: Options, address: Address, http: Http, around: Sur
         return GitLabToken(options.variable or DEFAULT_NAME, around.environment, around.clock)
     if kind == "oauth":
         folder = folder_of(around.environment, around.home)
-        return open_oauth(options, address, http, folder, around.open_browser, around.clock, around.tell)
+        return open_oauth(
+            options,
+            address,
+            http,
+            folder=folder,
+            open_browser=around.open_browser,
+            clock=around.clock,
+            tell=around.tell,
+        )
     if options.impersonate is None and not around.environment.get(_KEY):
         return MetadataToken(around.environment, audience, http, around.clock)
     return GoogleToken(around.load_google(options.impersonate), audience, around.clock)

@@ -53,7 +53,7 @@ async def fetch_resource(http: Http, address: Address, *, named: str | None, aud
     document = await fetch_object(http, url, "the gateway's metadata")
     if document is None:
         raise Misconfigured(
-            f"the gateway publishes no metadata at {url}, so --issuer and --audience are needed, or the address is wrong"
+            f"the gateway publishes no metadata at {url}: is the address right? Else say --issuer and --audience"
         )
     identifier = audience or document.get("resource")
     if not isinstance(identifier, str) or not identifier:

@@ -150,6 +150,7 @@ def open_oauth(
     options: Options,
     address: Address,
     http: Http,
+    *,
     folder: Path,
     open_browser: Callable[[str], bool],
     clock: Clock,

@@ -123,7 +123,7 @@ class Store:
             raise Misconfigured(f"{self._path.parent} cannot be written: {error.strerror}") from error
         try:
             async with asyncio.timeout(PATIENCE):
-                while not _lock(handle):
+                while not _lock(handle):  # noqa: ASYNC110 nothing tells of another process
                     await asyncio.sleep(TURN)  # a thread that waited could not be stopped
         except TimeoutError as error:
             os.close(handle)
