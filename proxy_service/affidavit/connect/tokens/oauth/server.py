@@ -49,7 +49,7 @@ async def find_server(http: Http, issuers: Sequence[str], *, named: bool) -> Ser
         named: Whether the person named it; then it need not say that it knows PKCE, which is used all the same.
 
     Raises:
-        Unavailable: None, and one of them did not answer.
+        Unavailable: None, and all that went wrong is that some did not answer.
         Misconfigured: None.
     """
     trouble: list[AffidavitError] = []
@@ -62,7 +62,8 @@ async def find_server(http: Http, issuers: Sequence[str], *, named: bool) -> Ser
         if server is not None:
             return server
     why = "; ".join(str(error) for error in trouble)
-    kind = Unavailable if any(isinstance(error, Unavailable) for error in trouble) else Misconfigured
+    is_away = bool(trouble) and all(isinstance(error, Unavailable) for error in trouble)
+    kind = Unavailable if is_away else Misconfigured
     raise kind(
         f"there is no authorization server to sign in with among {', '.join(issuers) or 'none that the gateway names'}"
         f"{f' ({why})' if why else ''}: name one with --issuer, or choose another token source"
