@@ -215,7 +215,7 @@ class Gateway:
     async def _replace(self, reply: Reply, token: Token | None, way: _Way) -> bool:
         while True:
             try:
-                await self._tokens.replace(token, read_challenge(reply.headers))
+                other = await self._tokens.replace(token, read_challenge(reply.headers))
             except Unavailable as error:
                 self._tell(f"waiting for a token: {error}")
                 if not await way.attempts.again():
@@ -223,7 +223,7 @@ class Gateway:
             except Misconfigured as error:
                 raise refusals.no_token(error, reply) from error
             else:
-                return True
+                return token is None or other.text != token.text
 
     async def _in_another_session(self, reply: Reply, way: _Way, outgoing: Outgoing | None, session: str) -> bool:
         if refusals.gateway_data(reply)["code"] == "unknown_upstream" or not way.first("session"):

@@ -18,6 +18,7 @@ import aiohttp
 from yarl import URL
 
 from affidavit import __version__
+from affidavit.connect.proxies import Proxy, no_proxy
 from affidavit.errors import OutcomeUnknown, Unavailable
 
 MAX_ANSWER = 40 * 1024 * 1024  # bytes; the gateway withholds answers over 32 MiB, and stamps those below
@@ -77,9 +78,14 @@ class Reply:
 
 
 class Http:
-    """Connections; open it in a running loop and close it at the end."""
+    """Connections; open it in a running loop and close it at the end.
 
-    def __init__(self) -> None:
+    Args:
+        proxy: Says which proxy leads to a URL.
+    """
+
+    def __init__(self, proxy: Proxy = no_proxy) -> None:
+        self._proxy = proxy
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE_TIMEOUT, socket_factory=_socket),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -112,6 +118,8 @@ class Http:
             raise Untrusted("the server's certificate does not hold") from error
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise Unavailable("nothing answers there") from error
+        except aiohttp.ClientHttpProxyError as error:  # it let no connection through
+            raise Unavailable(f"the proxy answers with status {error.status}") from error
         except (aiohttp.ClientError, OSError, ValueError) as error:  # OSError: a TimeoutError, too
             raise OutcomeUnknown("no whole answer came") from error
 
@@ -126,6 +134,7 @@ class Http:
             data=body or None,
             headers=headers,
             allow_redirects=False,
+            proxy=self._proxy(url),
             skip_auto_headers=("Content-Type",),
         )
         found: dict[str, str] = {}

@@ -17,6 +17,7 @@ from affidavit.connect.gateway import Gateway
 from affidavit.connect.http import Http
 from affidavit.connect.options import Options
 from affidavit.connect.patience import Patience
+from affidavit.connect.proxies import proxies
 from affidavit.connect.session import Session
 from affidavit.connect.stdio import Output, lines_of
 from affidavit.connect.tokens.choose import Surroundings, choose
@@ -47,7 +48,7 @@ async def opened(
     address: Address, options: Options, around: Surroundings, patience: Patience | None = None
 ) -> AsyncIterator[Gateway]:
     """Open a gateway with its tokens while the block lasts."""
-    http = Http()
+    http = Http(proxies(around.environment))
     try:
         source = await choose(options, address, http, around)
         yield Gateway(

@@ -10,7 +10,7 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import BinaryIO
 
-MAX_LINE = 32 * 1024 * 1024  # bytes; the gateway takes messages of 8 MiB, and says so itself
+MAX_LINE = 8 * 1024 * 1024  # bytes; the gateway takes no larger message, and hangs up on one
 CHUNK = 256 * 1024  # bytes
 
 _BREAKS = bytes.maketrans(b"\r\n", b"  ")

@@ -27,6 +27,7 @@ class TokenCommand:
 
     needs_challenge = False
     steps_up = False
+    superseded = False
 
     def __init__(self, command: Sequence[str], clock: Clock) -> None:
         self.name = f"the command {command[0]}"  # its arguments may be nobody's business
@@ -61,6 +62,7 @@ class TokenCommand:
             raise Unavailable(f"{self.name} has printed no token within {TIMEOUT:g} s") from error
         finally:
             _end(process)
+            await process.wait()
         if status != 0:
             raise Unavailable(f"{self.name} ended with status {status}")
         return printed.decode("ascii", "replace")

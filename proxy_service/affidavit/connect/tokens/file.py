@@ -24,12 +24,26 @@ class TokenFile:
         self.name = f"the file {path}"
         self._path = path
         self._clock = clock
+        self._read_as: object = None
+
+    @property
+    def superseded(self) -> bool:
+        """See `Source.superseded`: the file is another one now."""
+        return self._state() not in (None, self._read_as)  # one that is gone may come again
 
     async def fetch(self, *, refused: Token | None, challenge: Challenge | None) -> Token:  # noqa: ARG002 a file asks nobody
         """See `Source.fetch`."""
         return await asyncio.to_thread(self._read)
 
+    def _state(self) -> object:
+        try:
+            found = self._path.stat()
+        except OSError:
+            return None
+        return found.st_mtime_ns, found.st_size, found.st_ino
+
     def _read(self) -> Token:
+        self._read_as = self._state()
         try:
             with self._path.open("rb") as opened:
                 content = opened.read(MAX_TOKEN + 64)  # and blanks around it

@@ -67,7 +67,7 @@ class FreshToken:
 
     def _is_fresh(self) -> bool:
         now = self._clock()
-        if self._token is None:
+        if self._token is None or self.source.superseded:
             return False
         return self._token.renew is None or now < self._token.renew or (now < self._not_before and not self._is_over())
 

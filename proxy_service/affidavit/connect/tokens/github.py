@@ -35,6 +35,7 @@ class GitHubToken:
     name = "GitHub Actions"
     needs_challenge = False
     steps_up = False
+    superseded = False
 
     def __init__(self, environment: Mapping[str, str], audience: Audience, http: Http, clock: Clock) -> None:
         self._environment = environment

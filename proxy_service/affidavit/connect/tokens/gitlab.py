@@ -26,6 +26,7 @@ class GitLabToken:
 
     needs_challenge = False
     steps_up = False
+    superseded = False
 
     def __init__(self, variable: str, environment: Mapping[str, str], clock: Clock) -> None:
         self.name = f"the variable {variable} of GitLab CI"

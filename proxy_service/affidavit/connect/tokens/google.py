@@ -30,6 +30,7 @@ class GoogleToken:
     name = "Google"
     needs_challenge = False
     steps_up = False
+    superseded = False
 
     def __init__(self, id_token: IdToken, audience: Audience, clock: Clock) -> None:
         self._id_token = id_token

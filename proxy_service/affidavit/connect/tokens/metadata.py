@@ -36,6 +36,7 @@ class MetadataToken:
     name = "Google's metadata server"
     needs_challenge = False
     steps_up = False
+    superseded = False
 
     def __init__(self, environment: Mapping[str, str], audience: Audience, http: Http, clock: Clock) -> None:
         self._host = host_of(environment)

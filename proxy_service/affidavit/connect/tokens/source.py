@@ -27,6 +27,11 @@ class Source(Protocol):
     steps_up: bool
 
     @property
+    def superseded(self) -> bool:
+        """Whether there is another token than the last one, although that has not grown old; asked often."""
+        ...
+
+    @property
     def needs_challenge(self) -> bool:
         """Whether its first token takes what a refusal says; then a message is first sent without one."""
         ...

@@ -41,6 +41,7 @@ class OAuthToken:
     """
 
     steps_up = True
+    superseded = False
 
     def __init__(
         self, options: Options, address: Address, http: Http, *, store: Store, sign_in: SignIn, clock: Clock
