@@ -3,6 +3,7 @@
 Against a server that answers as it is told, over real connections.
 """
 
+import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator
@@ -13,8 +14,10 @@ import pytest
 from affidavit.connect import refusals
 from affidavit.connect.address import Address
 from affidavit.connect.answers import Answers
+from affidavit.connect.beginnings import Beginnings
 from affidavit.connect.gateway import Gateway
 from affidavit.connect.http import Http
+from affidavit.connect.news import News
 from affidavit.connect.outgoing import Outgoing
 from affidavit.connect.patience import Patience
 from affidavit.connect.refusals import Undelivered
@@ -155,7 +158,7 @@ async def test_a_gateway_that_did_nothing_is_asked_again_when_it_says(desk):
     desk.server.next_call(refuses(503, "overloaded"))
 
     assert (await desk.answer())["result"]["content"][0]["text"] == "scripted ran"
-    assert desk.slept == [2.0, 0.25]
+    assert desk.slept == [2.0, 0.5]
 
 
 async def test_a_503_of_somebody_else_says_nothing_of_whether_it_ran(desk):
@@ -183,8 +186,6 @@ async def test_a_broken_call_is_unknown_and_a_broken_question_is_asked_again(des
     assert len(desk.server.calls()) == 1
     desk.server.holds = "ping"
     asking = Outgoing.make("ping", None, 2)
-    import asyncio
-
     task = asyncio.ensure_future(desk.answer(asking))
     (await asyncio.to_thread(desk.server.held)).drop()
     (await asyncio.to_thread(desk.server.held)).result({})
@@ -240,9 +241,6 @@ async def test_headers_that_the_server_misses_are_learnt_from_a_new_listing(desk
     schema = {"type": "object", "properties": {"region": {"type": "string", "x-mcp-header": "Region"}}}
     desk.server.tools = [{**tool("scripted"), "inputSchema": schema}]
     desk.server.next_call(lambda exchange: exchange.error(-32020, "Mcp-Param-Region is missing", status=400))
-    from affidavit.connect.beginnings import Beginnings
-    from affidavit.connect.news import News
-
     answers = Answers(desk.gateway)
     news = News(desk.gateway, lambda _: None, print)
     desk.gateway.relist = Beginnings(desk.gateway, answers, news, print).tools

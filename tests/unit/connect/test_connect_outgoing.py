@@ -1,4 +1,4 @@
-"""Headers of a message are what the gateway compares with its body; mirrored arguments are what the official SDK mirrors."""
+"""Headers of a message are what the gateway compares with its body; of arguments, what the official SDK mirrors."""
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,9 +1,11 @@
 """What is kept of a sign-in: for its owner's eyes, changed by one process at a time, and whole or not at all."""
 
 import asyncio
-import os
+import json
 import stat
 import sys
+from dataclasses import asdict
+from pathlib import Path
 
 import pytest
 
@@ -58,9 +60,6 @@ def test_what_cannot_be_understood_is_nothing(store, tmp_path, content):
 
 @pytest.mark.parametrize("change", [{"port": True}, {"port": "1"}, {"refresh": 3}, {"expires": "x"}, {"token": None}])
 def test_a_member_of_another_kind_is_nothing(store, tmp_path, change):
-    import json
-    from dataclasses import asdict
-
     store.write(KEPT)
     next(tmp_path.rglob("*.json")).write_text(json.dumps({**asdict(KEPT), **change}))
 
@@ -93,12 +92,12 @@ async def test_whoever_stops_waiting_leaves_nothing_open(tmp_path):
             raise AssertionError("it is locked")
 
     async with one.locked():
-        before = len(os.listdir("/proc/self/fd"))
+        before = len(list(Path("/proc/self/fd").iterdir()))
         task = asyncio.ensure_future(second())
         await asyncio.sleep(0.3)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-        assert len(os.listdir("/proc/self/fd")) == before
+        assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 async def test_a_folder_that_cannot_be_made_is_told(tmp_path):

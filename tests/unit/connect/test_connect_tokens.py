@@ -3,9 +3,7 @@
 import asyncio
 import json
 import sys
-import time
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 

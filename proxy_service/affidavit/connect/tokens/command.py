@@ -19,6 +19,7 @@ from affidavit.connect.tokens.token import MAX_TOKEN, Token, read_token
 from affidavit.errors import Misconfigured, Unavailable
 
 TIMEOUT = 60.0  # seconds; some commands ask a person
+LAST_WORDS = 2.0  # seconds for one that was killed
 OPAQUE_LIFE = 5 * MINUTE  # of a token that does not say when it ends
 
 
@@ -56,16 +57,24 @@ class TokenCommand:
             raise Misconfigured(f"{self.name} cannot be run: {why}") from error
         try:
             async with asyncio.timeout(TIMEOUT):
-                printed = await _printed(process)
+                printed = await self._printed(process)
                 status = await process.wait()
         except TimeoutError as error:
             raise Unavailable(f"{self.name} has printed no token within {TIMEOUT:g} s") from error
         finally:
-            _end(process)
-            await process.wait()
+            await _end(process)
         if status != 0:
             raise Unavailable(f"{self.name} ended with status {status}")
         return printed.decode("ascii", "replace")
+
+    async def _printed(self, process: asyncio.subprocess.Process) -> bytes:
+        assert process.stdout is not None  # noqa: S101 it is a pipe
+        printed = b""
+        while part := await process.stdout.read(MAX_TOKEN):
+            printed += part
+            if len(printed) > 2 * MAX_TOKEN:
+                raise Unavailable(f"what {self.name} prints is too long for a token")
+        return printed
 
 
 def read_command(text: str) -> list[str]:
@@ -83,18 +92,15 @@ def read_command(text: str) -> list[str]:
     return words
 
 
-async def _printed(process: asyncio.subprocess.Process) -> bytes:
-    assert process.stdout is not None  # noqa: S101 it is a pipe
-    printed = b""
-    while part := await process.stdout.read(MAX_TOKEN):
-        printed += part
-        if len(printed) > 2 * MAX_TOKEN:
-            break  # no token; what else it prints is not read
-    return printed
-
-
-def _end(process: asyncio.subprocess.Process) -> None:
+async def _end(process: asyncio.subprocess.Process) -> None:
     """End a command that still runs, with all that it started."""
-    if process.returncode is None:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
+    if process.returncode is not None:
+        return
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    assert process.stdout is not None  # noqa: S101 it is a pipe
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(LAST_WORDS):
+            while await process.stdout.read(MAX_TOKEN):  # the loop takes no notice of its end before
+                pass
+            await process.wait()
