@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
+from affidavit.masking.leaves import with_leaves
 from affidavit.masking.rule import Direction, MaskingRule, View
 from affidavit.masking.screen import Screen
 from affidavit.masking.tokens import Tokens, known_tokens
-from affidavit.masking.walk import MAX_BYTES, MaskingFailed, Walk
+from affidavit.masking.walk import MAX_BYTES, Change, MaskingFailed, Walk, rule_of
 
 __all__ = ["Mask", "Masked", "Masker", "MaskingFailed", "Sieve"]
 
@@ -83,13 +84,15 @@ class Sieve:
         """
         recorded = self._walk(self.recorded, "recorded")
         kept = recorded.value(value)
-        if kept is value and self.sent is self.recorded:
-            return Masked(value, value)
-        sent = self._walk(self.sent, self.sent_view)
-        passed_on = sent.value(value)
-        if kept is value and passed_on is value:
-            return Masked(value, value)
-        return Masked(kept, passed_on, _entries(recorded, "recorded") + _entries(sent, self.sent_view))
+        if self.sent is not self.recorded or recorded.has_blobs:
+            sent = self._walk(self.sent, self.sent_view)
+            passed_on, changes = sent.value(value), sent.changes
+        else:  # the same places, so nothing is looked for twice
+            changes = [replace(one, leaf=self._plainly(one.leaf)) for one in recorded.changes]
+            passed_on = with_leaves(value, changes)
+        return Masked(
+            kept, passed_on, self._entries(recorded.changes, "recorded") + self._entries(changes, self.sent_view)
+        )
 
     def data(self, data: bytes) -> Masked[bytes]:
         """Mask what is no JSON: what patterns find in it, and the values of named fields in forms and cut-off JSON.
@@ -126,6 +129,18 @@ class Sieve:
                 for view, told in (("recorded", recorded), (self.sent_view, sent))
                 for rule, count in _counted(told).items()
             ),
+        )
+
+    def _plainly(self, text: str) -> str:
+        data = text.encode("utf-8", "surrogatepass")
+        plain = self._known.sub(lambda match: Tokens.plain(rule_of(match[0])).encode(), data)
+        return plain.decode("utf-8", "surrogatepass")
+
+    def _entries(self, changes: Iterable[Change], view: View) -> tuple[Mask, ...]:
+        return tuple(
+            Mask(rule, view, count, f"pointer:{change.pointer}")
+            for change in changes
+            for rule, count in change.counts(self._known).items()
         )
 
     def _walk(self, screen: Screen, view: View) -> Walk:
@@ -186,10 +201,6 @@ class Masker:
 
 def _plain(rule: str, _: bytes) -> bytes:
     return Tokens.plain(rule).encode()
-
-
-def _entries(walk: Walk, view: View) -> tuple[Mask, ...]:
-    return tuple(Mask(rule, view, count, f"pointer:{pointer}") for rule, count, pointer in walk.masked)
 
 
 def _counted(told: Iterable[tuple[str, int, int]]) -> dict[str, int]:

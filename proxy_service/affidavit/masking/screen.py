@@ -11,20 +11,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
 from affidavit.errors import Malformed
 from affidavit.masking.checks import CHECKS
 from affidavit.masking.detectors import FIELDS, SETS, known_since, loose_name
 from affidavit.masking.expressions import Expression, ExpressionSet, Probe
 from affidavit.masking.pointers import hint, parse_pointer
 from affidavit.masking.rule import MaskingRule
-from affidavit.mcp.strict_json import parse_json
+from affidavit.masking.unescaped import searchable
+from affidavit.mcp.strict_json import parse_json, print_json
 
-MAX_INNER = 8  # texts of JSON inside each other
-_SIMPLE_ESCAPES = ((b'\\"', b'"'), (b"\\n", b"\n"), (b"\\r", b"\r"), (b"\\t", b"\t"), (b"\\b", b"\b"), (b"\\f", b"\f"))
 _BLOBS = '"(?:blob|data)"'  # members of MCP's resources that hold base64
-_JSON_BEGINS = ("{", "[")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +87,7 @@ class Screen:
         """Return what may find something in a parsed JSON value, None when nothing can."""
         if not self.rules:
             return None
-        return self.find(searchable(value))
+        return self.find(searchable(print_json(value)))
 
     def _found(self, key: tuple[int, ...]) -> Found:
         known = self._memory.get(key)
@@ -152,46 +148,6 @@ def _beside(names: str) -> str:
 
 def _quoted(text: str) -> str:
     return "".join(char if char.isalnum() or char == "_" else f"\\x{{{ord(char):x}}}" for char in text)
-
-
-def searchable(value: Any) -> bytes:
-    """Return a text that has each text of a JSON value in it, as it is, and names of members in quotes."""
-    try:
-        printed = orjson.dumps(value)
-    except TypeError:  # a number that orjson does not know
-        return gathered(value)
-    if b"\\" not in printed:
-        return printed
-    if b"\\\\" in printed or b"\\u" in printed:
-        return gathered(value)
-    for escape, char in _SIMPLE_ESCAPES:
-        if escape in printed:
-            printed = printed.replace(escape, char)
-    return printed
-
-
-def gathered(value: Any) -> bytes:
-    """Return the same from the texts one by one; texts of JSON are read and their own texts are put beside."""
-    texts: list[str] = []
-    _gather(value, texts, MAX_INNER)
-    return "\n".join(texts).encode("utf-8", "surrogatepass")
-
-
-def _gather(value: Any, texts: list[str], inner: int) -> None:
-    stack = [value]
-    while stack:
-        one = stack.pop()
-        if type(one) is str:
-            texts.append(f'"{one}"')
-            if inner and one.startswith(_JSON_BEGINS) and "\\" in one and (parsed := read_inner(one)) is not None:
-                _gather(parsed, texts, inner - 1)
-        elif type(one) is dict:
-            texts.extend(f'"{name}"' for name in one)
-            stack.extend(one.values())
-        elif type(one) is list:
-            stack.extend(one)
-        elif one is not None:
-            texts.append(str(one))
 
 
 def read_inner(text: str) -> Any:

@@ -17,8 +17,9 @@ from typing import Any
 
 from affidavit.errors import AffidavitError
 from affidavit.masking.pointers import Step, leads_to, print_pointer
-from affidavit.masking.screen import MAX_INNER, Found, Screen, read_inner
+from affidavit.masking.screen import Found, Screen, read_inner
 from affidavit.masking.spans import Span, joined
+from affidavit.masking.unescaped import MAX_INNER, searchable
 from affidavit.mcp.strict_json import print_json
 
 MAX_LEAVES = 2_000_000  # of one message, inner ones too
@@ -43,6 +44,34 @@ class MaskingFailed(AffidavitError):
 Replace = Callable[[str, bytes], bytes]
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One leaf that was replaced.
+
+    Attributes:
+        path: From the top of the message.
+        leaf: What stands there now.
+        text: What `leaf` is the base64 of, if it is.
+    """
+
+    path: tuple[Step, ...]
+    leaf: str
+    text: str | None
+
+    def counts(self, tokens: re.Pattern[bytes]) -> dict[str, int]:
+        """Return how many tokens of which rules stand there."""
+        counts: dict[str, int] = {}
+        for match in tokens.finditer((self.text or self.leaf).encode("utf-8", "surrogatepass")):
+            rule = rule_of(match[0])
+            counts[rule] = counts.get(rule, 0) + 1
+        return counts
+
+    @property
+    def pointer(self) -> str:
+        """The place as RFC 6901 writes it."""
+        return print_pointer(self.path)
+
+
 @dataclass(slots=True)
 class Walk:
     """Goes through one message for one view.
@@ -53,14 +82,16 @@ class Walk:
         whole_blobs: Base64 with something in it is replaced as a whole, so that the token can be read.
 
     Attributes:
-        masked: Rule and number of masks for each place where something was masked, in order.
+        changes: Of the outermost message, in order.
+        has_blobs: Base64 was replaced as a whole.
     """
 
     screen: Screen
     replacement: Replace
     tokens: re.Pattern[bytes]
     whole_blobs: bool
-    masked: list[tuple[str, int, str]] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
+    has_blobs: bool = False
     _leaves: int = 0
     _count: int = 0
     _inner: int = 0
@@ -78,15 +109,18 @@ class Walk:
         masked = self._text(text, found)
         if masked is text:
             return text, []
-        return masked, [(_rule_of(match[0]), *match.span()) for match in self.tokens.finditer(masked)]
+        return masked, [(rule_of(match[0]), *match.span()) for match in self.tokens.finditer(masked)]
 
     def _node(self, node: Any, path: tuple[Step, ...], found: Found, under: str | None) -> Any:
         kind = type(node)
-        if kind is dict:
-            return self._object(node, path, found, under)
-        if kind is list:
-            return self._list(node, path, found, under)
-        return self._leaf(node, path, found, under)
+        if kind is not dict and kind is not list:
+            return self._leaf(node, path, found, under)
+        if under is None and 0 < len(path) < _DEPTH_LOOKED_AHEAD and not found.pointers:
+            narrower = self.screen.find_in(node)  # most parts of a message have nothing in them
+            if narrower is None:
+                return node
+            found = narrower
+        return self._object(node, path, found, under) if kind is dict else self._list(node, path, found, under)
 
     def _object(self, node: dict[str, Any], path: tuple[Step, ...], found: Found, under: str | None) -> dict[str, Any]:
         changed: dict[str, Any] | None = None
@@ -161,18 +195,22 @@ class Walk:
         return self._tell(path, leaf, self.replacement(rule, text).decode())
 
     def _any_text(self, leaf: str, path: tuple[Step, ...], found: Found) -> str:
-        text = leaf
-        if leaf[0] in "{[" and self._inner < MAX_INNER and (parsed := read_inner(leaf)) is not None:
-            text = self._json_inside(leaf, parsed, found)
-        data = text.encode("utf-8", "surrogatepass")
+        data = leaf.encode("utf-8", "surrogatepass")
+        if leaf[0] in "{[" and self._inner < MAX_INNER:
+            inside = self._json_inside(leaf, data, found)
+            if inside is not leaf:
+                leaf, data = inside, inside.encode("utf-8", "surrogatepass")
+        if not any(probe.expression.occurs(data) for _, probe, _ in found.probes):
+            return leaf
         masked = self._text(data, found)
-        return text if masked is data else masked.decode("utf-8", "surrogatepass")
+        return leaf if masked is data else masked.decode("utf-8", "surrogatepass")
 
-    def _json_inside(self, leaf: str, parsed: Any, found: Found) -> str:
+    def _json_inside(self, leaf: str, data: bytes, found: Found) -> str:
+        narrower = found if found.pointers else self.screen.find(searchable(data))
+        if narrower is None or (parsed := read_inner(leaf)) is None:
+            return leaf
         self._inner += 1
-        told = len(self.masked)
-        masked = self._node(parsed, (), found, None)
-        del self.masked[told:]  # the place is the text, not where in it
+        masked = self._node(parsed, (), narrower, None)
         self._inner -= 1
         return leaf if masked is parsed else print_json(masked).decode()
 
@@ -185,32 +223,27 @@ class Walk:
         if text is None or inside is None or inside == text:
             return blob
         if self.whole_blobs:
-            rule = next((_rule_of(match[0]) for match in self.tokens.finditer(inside.encode())), _first(self.screen))
-            return self._whole(blob, path, rule)
-        return self._tell(path, blob, base64.b64encode(inside.encode()).decode(), inside)
+            rule = next((rule_of(match[0]) for match in self.tokens.finditer(inside.encode())), _first(self.screen))
+            self.has_blobs = True
+            return str(self._whole(blob, path, rule))
+        return str(self._tell(path, blob, base64.b64encode(inside.encode()).decode(), inside))
 
     def _inside(self, text: str) -> str | None:
         parsed = read_inner(text) if text[:1] in ("{", "[") else None
         found = self.screen.find_in(text if parsed is None else [text, parsed])
         if found is None:
             return None
-        told, self._inner = len(self.masked), self._inner + 1
+        self._inner += 1
         inside = self._any_text(text, (), found) if text else text
-        del self.masked[told:]
         self._inner -= 1
         return inside
 
-    def _tell(self, path: tuple[Step, ...], before: Any, after: str, shown: str | None = None) -> Any:
-        """Take note of what was masked at a place, in the outermost message; return what stands there now."""
+    def _tell(self, path: tuple[Step, ...], before: Any, after: str, text: str | None = None) -> Any:
+        """Take note of what stands at a place now, in the outermost message; return it."""
         if after is before or after == before:
             return before
-        if self._inner == 0:
-            counts: dict[str, int] = {}
-            for match in self.tokens.finditer((shown or after).encode("utf-8", "surrogatepass")):
-                rule = _rule_of(match[0])
-                counts[rule] = counts.get(rule, 0) + 1
-            pointer = print_pointer(path)
-            self.masked += [(rule, count, pointer) for rule, count in counts.items()]
+        if self._inner == 0:  # else the place is the text around
+            self.changes.append(Change(path, after, text))
         return after
 
     def _text(self, text: bytes, found: Found) -> bytes:
@@ -258,6 +291,7 @@ class Walk:
             raise MaskingFailed(rule, f"found more than {MAX_MASKS} values in one message")
 
 
+_DEPTH_LOOKED_AHEAD = 12  # each level costs a print of the message
 _SHORTEST = 3  # characters; a card's verification number
 _SHORTEST_SECRET = 12  # characters of a credential that can stand in a name
 
@@ -278,7 +312,8 @@ def _is_schema(path: tuple[Step, ...]) -> bool:
     return len(path) > 3 and path[0] in ("result", "params") and _SCHEMAS.fullmatch(print_pointer(path)) is not None  # noqa: PLR2004
 
 
-def _rule_of(token: bytes) -> str:
+def rule_of(token: bytes) -> str:
+    """Return the rule that a token names."""
     return token[len(b"[masked:") :].rstrip(b"]").split(b":")[0].decode()
 
 
