@@ -29,6 +29,7 @@ from affidavit.policy.credentials import CredentialEntry, FileHeader, GoogleAcce
 from affidavit.policy.decide import RULES, Rule
 from affidavit.policy.problems import ConfigurationErrors, Place
 from affidavit.policy.section import Class, Duration, Email, File, Name, Section, SecureUrl, text
+from affidavit.policy.sections.masking import MaskingSection, entries
 from affidavit.policy.yaml_lines import Unreadable, read_yaml
 
 STANDARD = "standard"
@@ -190,7 +191,7 @@ class RuleSection(Section):  # noqa: D101
 class Document(Section):
     """The whole file."""
 
-    LATER = ("masking", "channels", "directories", "approvals", "revocation", "witnesses", "networks")
+    LATER = ("channels", "directories", "approvals", "revocation", "witnesses", "networks")
 
     version: Annotated[int, BeforeValidator(_version)]
     origin: Annotated[str, text(fields.origin)]
@@ -200,6 +201,7 @@ class Document(Section):
     sponsors: list[SponsorSection] = []
     upstreams: list[UpstreamSection]
     rules: list[RuleSection] = []
+    masking: list[MaskingSection] | None = None
     retention: dict[Class, Days] = {STANDARD: 400}
 
     def configuration(self, path: Path, content: bytes) -> Configuration:
@@ -215,6 +217,7 @@ class Document(Section):
             sponsors=tuple(sponsor.entry() for sponsor in self.sponsors),
             upstreams=tuple(upstream.entry(folder) for upstream in self.upstreams),
             rules=tuple(rule.entry() for rule in self.rules),
+            masking=entries(self.masking),
             retention=dict(self.retention),
         )
 
