@@ -39,8 +39,9 @@ from affidavit.gateway.rejections import Rejections
 from affidavit.gateway.server_requests import ServerRequests
 from affidavit.gateway.trail import Trail
 from affidavit.gateway.upstreams import Upstream
-from affidavit.identity.attribution import Directory, Issuer, Person, Sponsor
+from affidavit.identity.attribution import Issuer
 from affidavit.identity.authenticator import Authenticator
+from affidavit.identity.directory import Directory, Person, Sponsor
 from affidavit.identity.jwks import IssuerKeys, KeySet
 from affidavit.identity.principal import Credential, Principal
 from affidavit.masking.mask import Masker
