@@ -78,17 +78,17 @@ class FirestoreRoster:
         if not fresh:
             return True
         commit = self._database.batch()
-        place = int((counter.to_dict() or {}).get("last", 0))
-        for place, one in enumerate(fresh, place + 1):  # noqa: B007 the last one is the counter's
+        last = int((counter.to_dict() or {}).get("last", 0))
+        for place, one in enumerate(fresh, last + 1):
             before = known[one.place]
             if one.version != int((before.to_dict() or {}).get("version", 0)) + 1:
                 raise Conflict(f"{one.kind} {one.id} was changed meanwhile")
             self._set(commit, self._document(one), before, {**_form(one), "place": place})
         self._take_names(commit, [(known[one.place], one) for one in fresh])
-        self._set(commit, self._counter, counter, {"last": place})  # its precondition guards the names, too
+        self._set(commit, self._counter, counter, {"last": last + len(fresh)})  # its precondition guards the names, too
         return _committed(commit)
 
-    def _take_names(self, commit: WriteBatch, changes: Sequence[tuple[DocumentSnapshot, Entry]]) -> None:
+    def _take_names(self, commit: WriteBatch, changes: Sequence[tuple[DocumentSnapshot[Any], Entry]]) -> None:
         freed = {claim for before, _ in changes if (claim := _claim(before)) is not None}
         wanted: dict[tuple[str, ...], str] = {}
         for _, entry in changes:
@@ -106,7 +106,7 @@ class FirestoreRoster:
         return self._entries.document(document_id(*entry.place))
 
     def _set(
-        self, commit: WriteBatch, document: DocumentReference, before: DocumentSnapshot, form: Mapping[str, Any]
+        self, commit: WriteBatch, document: DocumentReference, before: DocumentSnapshot[Any], form: Mapping[str, Any]
     ) -> None:
         if not before.exists:
             commit.create(document, dict(form))
@@ -123,12 +123,12 @@ def _committed(commit: WriteBatch) -> bool:
     return True
 
 
-def _is(snapshot: DocumentSnapshot, entry: Entry) -> bool:
+def _is(snapshot: DocumentSnapshot[Any], entry: Entry) -> bool:
     found = snapshot.to_dict()
     return found is not None and _entry(found) == entry
 
 
-def _claim(snapshot: DocumentSnapshot) -> tuple[str, ...] | None:
+def _claim(snapshot: DocumentSnapshot[Any]) -> tuple[str, ...] | None:
     found = snapshot.to_dict()
     return None if found is None or found["deleted"] else _entry(found).claim
 
