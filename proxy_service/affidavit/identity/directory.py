@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from affidavit.clock import MINUTE, Clock, Micros, system_clock
-from affidavit.identity.roster import Listing
+from affidavit.identity.roster import Roster
 
 CONFIRMED: Micros = 15 * MINUTE  # identity-and-approvals: a sponsor unconfirmed for so long is no sponsor
 
@@ -41,10 +41,10 @@ class Heard:
     """What the directories last said.
 
     Attributes:
-        confirmed: When each was last confirmed; looked at anew each time, so whoever hears of them keeps it up to date.
+        roster, confirmed: Looked at anew each time; whoever hears of the directories keeps them up to date.
     """
 
-    listing: Listing
+    roster: Roster
     confirmed: Mapping[str, Micros]
 
 
@@ -115,15 +115,17 @@ class Directory:
         noted = self._people.get(email)
         if self._heard is None:
             return noted
-        listing = self._heard.listing
-        if email in listing.inactive:
+        roster = self._heard.roster
+        if email in roster.inactive:
             return None
-        listed = [one for one in listing.active.get(email, ()) if self._counts(one.directory)]
-        if not listed:
+        users = [one for one in roster.active(email) if self._counts(one.directory)]
+        if not users:
             return None
-        noted = noted or self._people.get(listed[0].main) or Person(email=email)
-        groups = dict.fromkeys([*noted.groups, *(group for one in listed for group in one.groups)])
-        return replace(noted, email=email, groups=tuple(groups))
+        # The file may know them by another of their addresses.
+        known = (self._people.get(address) for address in (email, *users[0].addresses))
+        noted = next((one for one in known if one is not None), Person(email=email))
+        groups = (group.name for one in users for group in roster.groups_of(one))
+        return replace(noted, email=email, groups=tuple(dict.fromkeys([*noted.groups, *groups])))
 
     def _counts(self, directory: str) -> bool:
         assert self._heard is not None  # noqa: S101 asked only where there are directories

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from affidavit.clock import Micros
 
 Kind = Literal["user", "group"]
+Place = tuple[str, Kind, str]
 
 _ADDRESS = re.compile(r"[!-~]+@[!-~]+", re.ASCII)
 
@@ -44,12 +45,12 @@ class Entry:
     attributes: Mapping[str, Any]
 
     @property
-    def place(self) -> tuple[str, Kind, str]:
+    def place(self) -> Place:
         """What names it among all entries."""
         return self.directory, self.kind, self.id
 
     @property
-    def claim(self) -> tuple[str, Kind, str]:
+    def claim(self) -> Place:
         """The name that it alone may have."""
         return self.directory, self.kind, self.name.lower()
 
@@ -82,6 +83,9 @@ class News:
     position: int
     entries: Sequence[Entry]
     confirmed: Mapping[str, Micros]
+
+
+MANY = 100  # entries put at once: Firestore takes 10 MiB in one commit
 
 
 class RosterStore(Protocol):
@@ -125,48 +129,39 @@ class RosterStore(Protocol):
 MANY = 100  # entries put at once: Firestore takes 10 MiB in one commit
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listed:
-    """An address that a directory has as somebody's who is active.
-
-    Attributes:
-        groups: The names of theirs in that directory.
-    """
-
-    directory: str
-    main: str
-    groups: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """What all directories together say of addresses.
-
-    Attributes:
-        active: By address, one for each directory that has it.
-        inactive: By address, which directory has deactivated it; what another one says does not help.
-    """
-
-    active: Mapping[str, tuple[Listed, ...]] = field(default_factory=dict)
-    inactive: Mapping[str, str] = field(default_factory=dict)
-
-
 class Roster:
-    """The newest state of every entry, as one process has read it."""
+    """The newest state of every entry, as one process has read it.
 
-    def __init__(self) -> None:
+    Args:
+        directories: Whose entries count; what others once said counts for nothing.
+
+    Attributes:
+        position: Up to where it was read.
+        inactive: By address, the directory that has deactivated it. Within one directory an account that is active
+            outweighs an older one with the same address. Between two it does not: who was locked out by one is not let
+            in by the other, which may not know it yet.
+    """
+
+    def __init__(self, directories: Iterable[str]) -> None:
         self.position = 0
-        self._entries: dict[tuple[str, Kind, str], Entry] = {}
-        self._names: dict[tuple[str, Kind, str], str] = {}
-        self._groups_of: dict[tuple[str, str], set[str]] = defaultdict(set)
+        self.inactive: dict[str, str] = {}
+        self._directories = frozenset(directories)
+        self._entries: dict[Place, Entry] = {}
+        self._names: dict[Place, str] = {}
+        self._addresses: dict[str, dict[Place, Entry]] = defaultdict(dict)
+        self._groups: dict[tuple[str, str], set[str]] = defaultdict(set)
+        self._sorted: dict[tuple[str, Kind], list[Entry]] = {}
 
     def take(self, news: News) -> bool:
         """Take what was read; return whether anything is new."""
-        fresh = [one for one in news.entries if one.version > self._version(one)]
+        fresh = [one for one in news.entries if one.directory in self._directories and self._is_newer(one)]
+        touched: set[str] = set()
         for one in fresh:
-            self._forget(self._entries.get(one.place))
+            touched |= self._forget(one.place)
         for one in fresh:
-            self._keep(one)
+            touched |= self._keep(one)
+        for address in touched:
+            self._judge(address)
         self.position = max(self.position, news.position)
         return bool(fresh)
 
@@ -182,60 +177,60 @@ class Roster:
 
     def living(self, directory: str, kind: Kind) -> list[Entry]:
         """Return a directory's living entries in the order in which they were made."""
-        found = [
-            one for one in self._entries.values() if (one.directory, one.kind, one.deleted) == (directory, kind, False)
-        ]
-        return sorted(found, key=lambda one: (one.created, one.id))
+        known = self._sorted.get((directory, kind))
+        if known is None:
+            found = [one for one in self._entries.values() if (one.directory, one.kind) == (directory, kind)]
+            known = sorted((one for one in found if not one.deleted), key=lambda one: (one.created, one.id))
+            self._sorted[directory, kind] = known
+        return known
 
-    def groups_of(self, directory: str, user_id: str) -> list[Entry]:
-        """Return the living groups that have a user as their member."""
-        found = (self.find(directory, "group", one) for one in self._groups_of.get((directory, user_id), ()))
+    def active(self, address: str) -> list[Entry]:
+        """Return the active users who have an address."""
+        return [one for one in self._addresses.get(address, {}).values() if one.active]
+
+    def groups_of(self, user: Entry) -> list[Entry]:
+        """Return the living groups that have a user as their member, by name."""
+        found = (self.find(user.directory, "group", one) for one in self._groups.get((user.directory, user.id), ()))
         return sorted((one for one in found if one is not None), key=lambda one: one.name)
 
-    def listing(self, directories: Iterable[str]) -> Listing:
-        """Return what these directories say of addresses; what others once said counts for nothing."""
-        wanted = set(directories)
-        active: dict[str, dict[str, Listed]] = defaultdict(dict)
-        inactive: dict[str, list[str]] = defaultdict(list)
-        for user in self._users(wanted):
-            for address in user.addresses:
-                if user.active:
-                    active[address][user.directory] = self._listed(user, active[address].get(user.directory))
-                else:
-                    inactive[address].append(user.directory)
-        # Within one directory an account that is active outweighs an older one of the same address; between two
-        # directories it does not: who was locked out in one is not let in by the other, which may not know it yet.
-        locked = {
-            address: min(out)
-            for address, names in inactive.items()
-            if (out := [name for name in names if name not in active.get(address, {})])
-        }
-        return Listing({address: tuple(by.values()) for address, by in active.items()}, locked)
-
-    def _listed(self, user: Entry, other: Listed | None) -> Listed:
-        groups = {one.name for one in self.groups_of(user.directory, user.id)} | set(other.groups if other else ())
-        main = other.main if other else user.addresses[0]
-        return Listed(directory=user.directory, main=main, groups=tuple(sorted(groups)))
-
-    def _users(self, directories: set[str]) -> Iterator[Entry]:
-        return (one for one in self._entries.values() if one.kind == "user" and one.directory in directories)
-
-    def _version(self, entry: Entry) -> int:
+    def _is_newer(self, entry: Entry) -> bool:
         known = self._entries.get(entry.place)
-        return known.version if known is not None else 0
+        return known is None or entry.version > known.version
 
-    def _forget(self, entry: Entry | None) -> None:
+    def _forget(self, place: Place) -> set[str]:
+        entry = self._entries.get(place)
         if entry is None:
-            return
+            return set()
         if self._names.get(entry.claim) == entry.id:
             del self._names[entry.claim]
         for member in entry.members:
-            self._groups_of[entry.directory, member].discard(entry.id)
+            self._groups[entry.directory, member].discard(entry.id)
+        touched = _addresses(entry)
+        for address in touched:
+            self._addresses[address].pop(place, None)
+        return touched
 
-    def _keep(self, entry: Entry) -> None:
+    def _keep(self, entry: Entry) -> set[str]:
         self._entries[entry.place] = entry
-        if entry.deleted:
-            return
-        self._names[entry.claim] = entry.id
-        for member in entry.members:
-            self._groups_of[entry.directory, member].add(entry.id)
+        self._sorted.pop((entry.directory, entry.kind), None)
+        if not entry.deleted:
+            self._names[entry.claim] = entry.id
+            for member in entry.members:
+                self._groups[entry.directory, member].add(entry.id)
+        touched = _addresses(entry)
+        for address in touched:
+            self._addresses[address][entry.place] = entry
+        return touched
+
+    def _judge(self, address: str) -> None:
+        users = self._addresses[address].values()
+        let_in = {one.directory for one in users if one.active}
+        locked_out = {one.directory for one in users if not one.active} - let_in
+        if locked_out:
+            self.inactive[address] = min(locked_out)
+        else:
+            self.inactive.pop(address, None)
+
+
+def _addresses(entry: Entry) -> set[str]:
+    return set(entry.addresses) if entry.kind == "user" else set()
