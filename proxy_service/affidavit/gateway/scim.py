@@ -1,37 +1,35 @@
 """The SCIM endpoint: a directory's request, from its secret to an answer that is on record.
 
-What gives somebody more is on record before it is stored; what takes away is stored first, for every instance, and is on
-record before it is answered. So nobody is let in unrecorded, and nobody stays in because records fail.
+A change is stored for every instance, and is on record, before it is answered.
 
 Source: RFC 7644; identity-and-approvals "Who tells us that Ana left"; evidence-format section 5, `directory:changed`.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
 from affidavit.clock import Clock
-from affidavit.errors import Conflict, Malformed, OutcomeUnknown, Refused, Unauthenticated, Unavailable
+from affidavit.errors import Malformed, OutcomeUnknown, Refused, Unauthenticated, Unavailable
 from affidavit.evidence.recorder import Recorder
 from affidavit.gateway.call import Inbound
+from affidavit.gateway.directory_changes import Changes
 from affidavit.gateway.directory_secrets import DirectorySecrets
 from affidavit.gateway.doorman import Doorman
 from affidavit.gateway.people import People
 from affidavit.gateway.problems import RETRY_AFTER, Reply
 from affidavit.gateway.rejections import Rejections
 from affidavit.identity.roster import Entry
-from affidavit.identity.scim.discovery import RESOURCES, one_of, resource_types, schemas, service_provider_config
-from affidavit.identity.scim.listing import Query, found, list_response
+from affidavit.identity.scim.discovery import RESOURCES, discovered
+from affidavit.identity.scim.listing import Query, found
 from affidavit.identity.scim.problem import ScimProblem, not_found
 from affidavit.identity.scim.resource import ResourceType, etag
 from affidavit.mcp.strict_json import parse_json
 
-TRIES = 5  # to put a change; each time somebody else changed the same meanwhile
 MAX_BODY = 512 * 1024  # bytes; what is kept of it fits in one document of Firestore
 TYPE = (b"content-type", b"application/scim+json")
 
@@ -41,7 +39,6 @@ _STATUS: Mapping[str, int] = {
     "too_large": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     "overloaded": HTTPStatus.SERVICE_UNAVAILABLE,
 }
-_CLASS = "standard"  # of the bodies: as all that belongs to no upstream
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,9 +54,6 @@ class _Request:
         if len(self.inbound.body) > MAX_BODY:
             raise ScimProblem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"A body may have at most {MAX_BODY} bytes.")
         return parse_json(self.inbound.body)
-
-
-Make = Callable[[], tuple[Entry | None, Entry]]
 
 
 class ScimEndpoint:
@@ -88,12 +82,11 @@ class ScimEndpoint:
         self._doorman = doorman
         self._secrets = secrets
         self._people = people
-        self._recorder = recorder
+        self._changes = Changes(people, recorder)
         self._rejections = rejections
         self._clock = clock
         self._new_id = new_id
         self._base = base
-        self._writing = asyncio.Lock()
 
     async def handle(self, inbound: Inbound, path: str, query: bytes) -> Reply:
         """Answer one request; whatever is wrong with it is an answer, too."""
@@ -130,46 +123,46 @@ class ScimEndpoint:
         return _problem(ScimProblem(HTTPStatus.UNAUTHORIZED, str(error)), headers)
 
     async def _answer(self, request: _Request) -> Reply:
-        match request.path:
-            case ("ServiceProviderConfig",):
-                return self._told(request, service_provider_config(self._base))
-            case ("ResourceTypes" | "Schemas" as name, *rest):
-                return self._discovery(request, name, rest)
+        told = discovered(request.path, self._base, filtered=request.query.filter is not None)
+        if told is not None:
+            if request.method != "GET":
+                raise _no_such_method()
+            return _reply(HTTPStatus.OK, told)
         resource = next((one for one in RESOURCES if one.endpoint == request.path[0]), None)
-        if resource is None:
-            raise not_found()
-        match request.path[1:], request.method:
-            case (), "GET":
-                await self._people.refresh()
-                page = found(resource, request.directory, self._people.roster, request.query, self._base)
-                return _reply(HTTPStatus.OK, page)
-            case (), "POST":
-                return await self._create(resource, request)
-            case ((entry_id,), "GET"):
-                return await self._get(resource, request, entry_id)
-            case ((entry_id,), "PUT" | "PATCH"):
-                return await self._change(resource, request, entry_id)
-            case ((entry_id,), "DELETE"):
-                return await self._delete(resource, request, entry_id)
-            case ((".search",), "POST"):
-                raise ScimProblem(HTTPStatus.NOT_IMPLEMENTED, "Searching by POST is not built: use GET with a filter.")
-            case ((), _) | ((_,), _):
-                raise ScimProblem(HTTPStatus.METHOD_NOT_ALLOWED, "That method is not for this resource.")
+        match request.path if resource is None else request.path[1:]:
+            case (".search",):
+                return await self._search([resource] if resource else RESOURCES, request)
+            case () if resource is not None:
+                return await self._at_all(resource, request)
+            case (entry_id,) if resource is not None:
+                return await self._at_one(resource, request, entry_id)
         raise not_found()
 
-    def _discovery(self, request: _Request, name: str, rest: list[str]) -> Reply:
-        known = resource_types(self._base) if name == "ResourceTypes" else schemas(self._base)
-        if rest:
-            return self._told(request, one_of(known, "/".join(rest)))
-        if request.query.filter is not None:  # RFC 7644 section 4
-            raise ScimProblem(HTTPStatus.FORBIDDEN, "What the endpoint says of itself has no filter.")
-        return self._told(request, list_response(list(known.values()), total=len(known)))
+    async def _search(self, resources: Sequence[ResourceType], request: _Request) -> Reply:
+        if request.method != "POST":
+            raise _no_such_method()
+        return await self._list(resources, request, Query.searched(request.body))
 
-    @staticmethod
-    def _told(request: _Request, form: Mapping[str, Any]) -> Reply:
+    async def _at_all(self, resource: ResourceType, request: _Request) -> Reply:
+        if request.method == "POST":
+            return await self._create(resource, request)
         if request.method != "GET":
-            raise ScimProblem(HTTPStatus.METHOD_NOT_ALLOWED, "This can be read only.")
-        return _reply(HTTPStatus.OK, form)
+            raise _no_such_method()
+        return await self._list([resource], request, request.query)
+
+    async def _list(self, resources: Sequence[ResourceType], request: _Request, query: Query) -> Reply:
+        await self._people.refresh()
+        return _reply(HTTPStatus.OK, found(resources, request.directory, self._people.roster, query, self._base))
+
+    async def _at_one(self, resource: ResourceType, request: _Request, entry_id: str) -> Reply:
+        match request.method:
+            case "GET":
+                return await self._get(resource, request, entry_id)
+            case "PUT" | "PATCH":
+                return await self._change(resource, request, entry_id)
+            case "DELETE":
+                return await self._delete(resource, request, entry_id)
+        raise _no_such_method()
 
     async def _get(self, resource: ResourceType, request: _Request, entry_id: str) -> Reply:
         await self._people.refresh()
@@ -186,7 +179,7 @@ class ScimEndpoint:
             resource.check_name(entry, self._people.roster)
             return None, entry
 
-        entry = await self._write(make)
+        entry = await self._changes.make(make)
         where = f"{self._base}/{resource.endpoint}/{entry.id}"
         reply = self._shown(resource, request, entry, HTTPStatus.CREATED)
         reply.headers.append((b"location", where.encode()))
@@ -202,14 +195,14 @@ class ScimEndpoint:
             resource.check_name(entry, self._people.roster)
             return before, entry
 
-        return self._shown(resource, request, await self._write(make), HTTPStatus.OK)
+        return self._shown(resource, request, await self._changes.make(make), HTTPStatus.OK)
 
     async def _delete(self, resource: ResourceType, request: _Request, entry_id: str) -> Reply:
         def make() -> tuple[Entry | None, Entry]:
             before = self._require(resource, request, entry_id)
             return before, resource.deleted(before, self._clock())
 
-        await self._write(make)
+        await self._changes.make(make)
         return Reply(HTTPStatus.NO_CONTENT, [], b"")
 
     def _require(self, resource: ResourceType, request: _Request, entry_id: str) -> Entry:
@@ -225,61 +218,6 @@ class ScimEndpoint:
         reply.headers.append((b"etag", etag(entry).encode()))
         return reply
 
-    async def _write(self, make: Make) -> Entry:
-        """Make a change, store it, and have it on record.
-
-        Raises:
-            ScimProblem: It cannot be made.
-            Unavailable, OutcomeUnknown: It may have been stored, and may not be on record; doing it again is right.
-        """
-        async with self._writing:
-            for _ in range(TRIES):
-                await self._people.refresh()
-                before, after = make()
-                try:
-                    await (self._take_away if takes_away(before, after) else self._give)(before, after)
-                except Conflict:
-                    continue
-                return after
-        raise Unavailable("others change the same all the time")
-
-    async def _give(self, before: Entry | None, after: Entry) -> None:
-        self._recorder.check()
-        await self._record(before, after, self._recorder.intend)
-        await self._put(before, after)
-
-    async def _take_away(self, before: Entry | None, after: Entry) -> None:
-        await self._put(before, after)
-        await self._record(before, after, self._recorder.conclude)
-
-    async def _put(self, before: Entry | None, after: Entry) -> None:
-        if after is not before:
-            await asyncio.to_thread(self._people.store.put, [after])
-            await self._people.refresh()
-
-    async def _record(self, before: Entry | None, after: Entry, say: Callable[..., Awaitable[object]]) -> None:
-        kept = json.dumps(after.attributes, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-        body = self._recorder.body(kept.encode(), _CLASS)
-        fields = {
-            "directory": after.directory,
-            "what": after.kind,
-            "id": after.id,
-            "how": "deleted" if after.deleted else "created" if before is None else "changed",
-            "email": after.addresses[0] if after.kind == "user" and after.addresses else None,
-            "active": after.active,
-            "resource": {**body.reference(), "media_type": "application/json"},
-        }
-        await say("directory:changed", fields, (body,))
-
-
-def takes_away(before: Entry | None, after: Entry) -> bool:
-    """Tell whether a change gives nobody anything: someone inactive, something deleted, members fewer."""
-    if before is None:
-        return False
-    if after.kind == "user":
-        return not after.active
-    return after.deleted or (after.name == before.name and set(after.members) <= set(before.members))
-
 
 def _reply(status: int, form: Mapping[str, Any]) -> Reply:
     body = json.dumps(form, ensure_ascii=False, separators=(",", ":")).encode()
@@ -290,6 +228,10 @@ def _problem(problem: ScimProblem, headers: list[tuple[bytes, bytes]] | None = N
     reply = _reply(problem.status, problem.form())
     reply.headers.extend(headers or [])
     return reply
+
+
+def _no_such_method() -> ScimProblem:
+    return ScimProblem(HTTPStatus.METHOD_NOT_ALLOWED, "That method is not for this resource.")
 
 
 def _unavailable() -> Reply:

@@ -5,12 +5,14 @@ Source: RFC 7643 sections 5 to 7; RFC 7644 section 4.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Any
 
 from affidavit.identity.scim.attributes import Attribute
 from affidavit.identity.scim.groups import GROUPS
-from affidavit.identity.scim.listing import MAX_RESULTS
-from affidavit.identity.scim.problem import not_found
+from affidavit.identity.scim.listing import MAX_RESULTS, list_response
+from affidavit.identity.scim.problem import ScimProblem, not_found
 from affidavit.identity.scim.resource import ResourceType
 from affidavit.identity.scim.users import USERS
 
@@ -50,11 +52,25 @@ def schemas(base: str) -> dict[str, dict[str, Any]]:
     return {one.schema: _schema(one, base) for one in RESOURCES}
 
 
-def one_of(known: dict[str, dict[str, Any]], name: str) -> dict[str, Any]:
-    """Return one; raises `ScimProblem` (404)."""
-    if name not in known:
+def discovered(path: Sequence[str], base: str, *, filtered: bool) -> dict[str, Any] | None:
+    """Return what lies under a path of the endpoint's own, or None where it is not one.
+
+    Raises:
+        ScimProblem: There is nothing of that name, or a filter was given (RFC 7644 section 4).
+    """
+    name, rest = path[0], "/".join(path[1:])
+    if name == "ServiceProviderConfig" and not rest:
+        return service_provider_config(base)
+    if name not in ("ResourceTypes", "Schemas"):
+        return None
+    known = resource_types(base) if name == "ResourceTypes" else schemas(base)
+    if filtered:
+        raise ScimProblem(HTTPStatus.FORBIDDEN, "What the endpoint says of itself has no filter.")
+    if not rest:
+        return list_response(list(known.values()), total=len(known))
+    if rest not in known:
         raise not_found()
-    return known[name]
+    return known[rest]
 
 
 def _resource_type(one: ResourceType, base: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
@@ -49,7 +50,23 @@ class Query:
             )
         except ValueError as error:
             raise ScimProblem(HTTPStatus.BAD_REQUEST, "the query is none", scim_type="invalidValue") from error
-        found = {name.lower(): value for name, value in pairs}
+        return cls._of({name.lower(): value for name, value in pairs})
+
+    @classmethod
+    def searched(cls, body: Any) -> Query:
+        """Take a search request's body (RFC 7644 section 3.4.3); raises `ScimProblem`."""
+        if not isinstance(body, dict):
+            raise ScimProblem(HTTPStatus.BAD_REQUEST, "the body must be a JSON object", scim_type="invalidSyntax")
+        return cls._of(
+            {
+                name.lower(): ",".join(map(str, value)) if isinstance(value, list) else str(value)
+                for name, value in body.items()
+                if value is not None
+            }
+        )
+
+    @classmethod
+    def _of(cls, found: Mapping[str, str]) -> Query:
         return cls(
             filter=found.get("filter") or None,
             start=max(1, _number(found, "startindex", 1)),
@@ -67,12 +84,15 @@ class Query:
         return dict(form)
 
 
-def found(resource: ResourceType, directory: str, roster: Roster, query: Query, base: str) -> dict[str, Any]:
-    """Return a page of what matches."""
-    show: Callable[[Entry], dict[str, Any]] = lambda entry: resource.form(entry, roster, base)  # noqa: E731
-    matching = _matching(resource, directory, roster, query, show)
+def found(resources: Sequence[ResourceType], directory: str, roster: Roster, query: Query, base: str) -> dict[str, Any]:
+    """Return a page of what matches among resources of some types."""
+    matching = [
+        partial(resource.form, entry, roster, base)
+        for resource in resources
+        for entry in _matching(resource, directory, roster, query, base)
+    ]
     page = matching[query.start - 1 : query.start - 1 + query.count]
-    return list_response([query.shown(show(one)) for one in page], total=len(matching), start=query.start)
+    return list_response([query.shown(form()) for form in page], total=len(matching), start=query.start)
 
 
 def list_response(resources: Sequence[Mapping[str, Any]], *, total: int, start: int = 1) -> dict[str, Any]:
@@ -86,9 +106,7 @@ def list_response(resources: Sequence[Mapping[str, Any]], *, total: int, start: 
     }
 
 
-def _matching(
-    resource: ResourceType, directory: str, roster: Roster, query: Query, show: Callable[[Entry], dict[str, Any]]
-) -> list[Entry]:
+def _matching(resource: ResourceType, directory: str, roster: Roster, query: Query, base: str) -> list[Entry]:
     everybody = roster.living(directory, resource.kind)
     if query.filter is None:
         return everybody
@@ -97,7 +115,7 @@ def _matching(
     if named is not None and query.filter.lower().lstrip().startswith(resource.naming.lower()):
         one = roster.named(directory, resource.kind, json.loads(named[1]))  # asked before each user that is created
         everybody = [] if one is None else [one]
-    return [one for one in everybody if matches(show(one))]
+    return [one for one in everybody if matches(resource.form(one, roster, base))]
 
 
 def _number(found: Mapping[str, str], name: str, usual: int) -> int:
