@@ -10,17 +10,19 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from affidavit.errors import Conflict, Unavailable
 from affidavit.evidence.recorder import Recorder
 from affidavit.gateway.people import People
-from affidavit.identity.roster import Entry
+from affidavit.identity.reading import Change
+from affidavit.identity.roster import MANY, Entry
 
 TRIES = 5  # to put a change; each time somebody else changed the same meanwhile
 _CLASS = "standard"  # of the bodies: as all that belongs to no upstream
 
-Make = Callable[[], tuple[Entry | None, Entry]]
+Make = Callable[[], Change]
+Say = Callable[..., Awaitable[object]]
 
 
 class Changes:
@@ -41,29 +43,61 @@ class Changes:
         async with self._writing:
             for _ in range(TRIES):
                 await self._people.refresh()
-                before, after = make()
+                change = make()
                 try:
-                    await (self._take_away if takes_away(before, after) else self._give)(before, after)
+                    await (self._take_away if takes_away(*change) else self._give)([change])
                 except Conflict:
                     continue
-                return after
+                return change[1]
         raise Unavailable("others change the same all the time")
 
-    async def _give(self, before: Entry | None, after: Entry) -> None:
+    async def make_all(self, find: Callable[[], Sequence[Change]]) -> int:
+        """Make many changes, what takes away first; return how many.
+
+        Args:
+            find: Returns them, by what the roster says now.
+
+        Raises:
+            Unavailable, OutcomeUnknown: Some may have been made; finding the rest and making it again is right.
+        """
+        async with self._writing:
+            for _ in range(TRIES):
+                await self._people.refresh()
+                changes = find()
+                less = [one for one in changes if takes_away(*one)]
+                more = [one for one in changes if not takes_away(*one)]
+                try:
+                    for start in range(0, len(less), MANY):
+                        await self._take_away(less[start : start + MANY])
+                    for start in range(0, len(more), MANY):
+                        await self._give(more[start : start + MANY])
+                except Conflict:
+                    continue
+                return len(changes)
+        raise Unavailable("others change the same all the time")
+
+    async def _give(self, changes: Sequence[Change]) -> None:
         self._recorder.check()
-        await self._record(before, after, self._recorder.intend)
-        await self._put(before, after)
+        await self._record(changes, self._recorder.intend)
+        await self._put(changes)
 
-    async def _take_away(self, before: Entry | None, after: Entry) -> None:
-        await self._put(before, after)
-        await self._record(before, after, self._recorder.conclude)
+    async def _take_away(self, changes: Sequence[Change]) -> None:
+        await self._put(changes)
+        await self._record(changes, self._recorder.conclude)
 
-    async def _put(self, before: Entry | None, after: Entry) -> None:
-        if after is not before:
-            await asyncio.to_thread(self._people.store.put, [after])
+    async def _put(self, changes: Sequence[Change]) -> None:
+        fresh = [after for before, after in changes if after is not before]
+        if fresh:
+            await asyncio.to_thread(self._people.store.put, fresh)
             await self._people.refresh()
 
-    async def _record(self, before: Entry | None, after: Entry, say: Callable[..., Awaitable[object]]) -> None:
+    async def _record(self, changes: Sequence[Change], say: Say) -> None:
+        said = await asyncio.gather(*(self._say(*one, say) for one in changes), return_exceptions=True)
+        for one in said:
+            if isinstance(one, BaseException):
+                raise one
+
+    async def _say(self, before: Entry | None, after: Entry, say: Say) -> None:
         kept = json.dumps(after.attributes, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
         body = self._recorder.body(kept.encode(), _CLASS)
         fields = {

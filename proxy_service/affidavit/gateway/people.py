@@ -106,6 +106,10 @@ class People:
         else:
             self._failed = False
 
+    def confirmed(self, directory: str) -> Micros | None:
+        """Return when a directory was last confirmed."""
+        return self._confirmed.get(directory)
+
     def read(self) -> Mapping[str, Any]:
         """Return what `/readyz` shows: how long ago each directory was confirmed, in seconds; None for never."""
         now = self._clock()

@@ -15,7 +15,6 @@ from typing import Any
 
 from affidavit.clock import Clock
 from affidavit.errors import Malformed, OutcomeUnknown, Refused, Unauthenticated, Unavailable
-from affidavit.evidence.recorder import Recorder
 from affidavit.gateway.call import Inbound
 from affidavit.gateway.directory_changes import Changes
 from affidavit.gateway.directory_secrets import DirectorySecrets
@@ -23,6 +22,7 @@ from affidavit.gateway.doorman import Doorman
 from affidavit.gateway.people import People
 from affidavit.gateway.problems import RETRY_AFTER, Reply
 from affidavit.gateway.rejections import Rejections
+from affidavit.identity.reading import Change
 from affidavit.identity.roster import Entry
 from affidavit.identity.scim.discovery import RESOURCES, discovered
 from affidavit.identity.scim.listing import Query, found
@@ -73,7 +73,7 @@ class ScimEndpoint:
         doorman: Doorman,
         secrets: DirectorySecrets,
         people: People,
-        recorder: Recorder,
+        changes: Changes,
         rejections: Rejections,
         clock: Clock,
         new_id: Callable[[], str],
@@ -82,7 +82,7 @@ class ScimEndpoint:
         self._doorman = doorman
         self._secrets = secrets
         self._people = people
-        self._changes = Changes(people, recorder)
+        self._changes = changes
         self._rejections = rejections
         self._clock = clock
         self._new_id = new_id
@@ -174,7 +174,7 @@ class ScimEndpoint:
     async def _create(self, resource: ResourceType, request: _Request) -> Reply:
         body, entry_id = request.body, self._new_id()
 
-        def make() -> tuple[Entry | None, Entry]:
+        def make() -> Change:
             entry = resource.create(body, directory=request.directory, entry_id=entry_id, now=self._clock())
             resource.check_name(entry, self._people.roster)
             return None, entry
@@ -189,7 +189,7 @@ class ScimEndpoint:
         body = request.body
         change = resource.replaced if request.method == "PUT" else resource.patched
 
-        def make() -> tuple[Entry | None, Entry]:
+        def make() -> Change:
             before = self._require(resource, request, entry_id)
             entry = change(before, body, self._clock())
             resource.check_name(entry, self._people.roster)
@@ -198,7 +198,7 @@ class ScimEndpoint:
         return self._shown(resource, request, await self._changes.make(make), HTTPStatus.OK)
 
     async def _delete(self, resource: ResourceType, request: _Request, entry_id: str) -> Reply:
-        def make() -> tuple[Entry | None, Entry]:
+        def make() -> Change:
             before = self._require(resource, request, entry_id)
             return before, resource.deleted(before, self._clock())
 

@@ -170,6 +170,11 @@ class Roster:
         found = self._entries.get((directory, kind, entry_id))
         return None if found is None or found.deleted else found
 
+    def buried(self, directory: str, kind: Kind, entry_id: str) -> Entry | None:
+        """Return what is left of a deleted entry."""
+        found = self._entries.get((directory, kind, entry_id))
+        return found if found is not None and found.deleted else None
+
     def named(self, directory: str, kind: Kind, name: str) -> Entry | None:
         """Return the living entry that has a name."""
         entry_id = self._names.get((directory, kind, name.lower()))

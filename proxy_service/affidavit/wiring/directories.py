@@ -14,8 +14,9 @@ from pathlib import Path
 
 from affidavit.clock import Clock
 from affidavit.errors import Misconfigured, Unavailable
-from affidavit.evidence.recorder import Recorder
 from affidavit.evidence.writer import Randomness
+from affidavit.gateway.directory_changes import Changes
+from affidavit.gateway.directory_reading import DirectoryReading, Read
 from affidavit.gateway.directory_secrets import DirectorySecrets, read_secrets
 from affidavit.gateway.doorman import Doorman
 from affidavit.gateway.people import People
@@ -44,6 +45,32 @@ def open_directory_secrets(
         Misconfigured: One is Google's, and its libraries or what they need of the environment are not there.
     """
     return {one.name: _reader(one, environment) for one in directories if isinstance(one, ScimDirectory)}
+
+
+def open_readers(
+    directories: Iterable[DirectoryEntry], environment: Mapping[str, str], clock: Clock
+) -> dict[str, Read]:
+    """Return how each directory that is read is read; nothing is read yet.
+
+    Raises:
+        Misconfigured: Google's libraries or credentials are not there.
+    """
+    return {
+        one.name: load_cloud("cloud_directories").open_reader(one, environment, clock)
+        for one in directories
+        if isinstance(one, WorkspaceDirectory)
+    }
+
+
+def open_readings(
+    readers: Mapping[str, Read], people: People, changes: Changes, *, clock: Clock, random: Randomness
+) -> list[DirectoryReading]:
+    """Return what keeps the directories read."""
+    spread = random(1)[0] / 255
+    return [
+        DirectoryReading(name, read, people=people, changes=changes, clock=clock, spread=spread)
+        for name, read in readers.items()
+    ]
 
 
 async def read_directory_secrets(readers: Mapping[str, ReadSecret]) -> DirectorySecrets:
@@ -89,23 +116,23 @@ def everybody(configuration: Configuration, people: People | None) -> Directory:
 
 def open_scim(
     configuration: Configuration,
-    people: People | None,
+    people: People,
     secrets: DirectorySecrets,
     *,
     doorman: Doorman,
-    recorder: Recorder,
+    changes: Changes,
     rejections: Rejections,
     clock: Clock,
     random: Randomness,
 ) -> ScimEndpoint | None:
     """Return the endpoint, or None where no directory pushes."""
-    if people is None or not any(isinstance(one, ScimDirectory) for one in configuration.directories):
+    if not any(isinstance(one, ScimDirectory) for one in configuration.directories):
         return None
     return ScimEndpoint(
         doorman=doorman,
         secrets=secrets,
         people=people,
-        recorder=recorder,
+        changes=changes,
         rejections=rejections,
         clock=clock,
         new_id=lambda: str(uuid.UUID(bytes=random(16), version=4)),

@@ -22,7 +22,7 @@ from affidavit.gateway.ports import Telemetry
 from affidavit.policy.configuration import Configuration
 from affidavit.wiring.credentials import open_credentials
 from affidavit.wiring.data_folder import DataFolder
-from affidavit.wiring.directories import open_directory_secrets
+from affidavit.wiring.directories import open_directory_secrets, open_readers
 from affidavit.wiring.gateway import Ports
 from affidavit.wiring.random_pool import RandomPool
 from affidavit.wiring.telemetry import open_telemetry
@@ -96,6 +96,7 @@ class EmbeddedFolder:
             credentials=credentials,
             roster=self.roster,
             directory_secrets=open_directory_secrets(configuration.directories, self.environment),
+            readers=open_readers(configuration.directories, self.environment, self.clock),
             secret=self.data.keys().mask_key(),
             clock=self.clock,
             random=self.random,

@@ -28,6 +28,8 @@ from affidavit.gateway.credentials import UpstreamCredential
 from affidavit.gateway.data_path import DataPath
 from affidavit.gateway.decisions import Decisions
 from affidavit.gateway.definitions import Definitions
+from affidavit.gateway.directory_changes import Changes
+from affidavit.gateway.directory_reading import Read
 from affidavit.gateway.directory_secrets import DirectorySecrets
 from affidavit.gateway.doorman import Doorman
 from affidavit.gateway.forward import HttpForwarder
@@ -58,6 +60,7 @@ from affidavit.wiring.directories import (
     everybody,
     keep_secrets,
     open_people,
+    open_readings,
     open_scim,
     read_directory_secrets,
 )
@@ -76,6 +79,7 @@ class Ports:
         credentials: What each upstream is shown, by its name.
         roster: What all instances know of the directories' people.
         directory_secrets: How each pushing directory's secret is read, by its name.
+        readers: How each other directory is read.
         attest: Gives a token of the service account that this process runs as, for an audience.
         image, revision: What runs, for the registration.
     """
@@ -89,6 +93,7 @@ class Ports:
     random: Randomness
     roster: RosterStore | None = None
     directory_secrets: Mapping[str, ReadSecret] = field(default_factory=dict)
+    readers: Mapping[str, Read] = field(default_factory=dict)
     attest: Callable[[str], str] | None = None
     image: str | None = None
     revision: str | None = None
@@ -236,17 +241,22 @@ def _assemble(
     if people is not None:
         people.heed = partial(setattr, path.authenticator, "directory")
         gateway.people = people
+        changes = Changes(people, recorder)
+        readings = open_readings(ports.readers, people, changes, clock=ports.clock, random=ports.random)
         gateway.scim = open_scim(
             configuration,
             people,
             secrets,
             doorman=path.doorman,
-            recorder=recorder,
+            changes=changes,
             rejections=rejections,
             clock=ports.clock,
             random=ports.random,
         )
-        gateway.beside = (keep_secrets(secrets, ports.directory_secrets),)
+        gateway.beside = (
+            keep_secrets(secrets, ports.directory_secrets),
+            *(one.keep_current() for one in readings),
+        )
     return gateway
 
 

@@ -27,7 +27,7 @@ from affidavit.policy.configuration import Configuration
 from affidavit.policy.document import STANDARD
 from affidavit.settings import ProxySettings
 from affidavit.wiring.credentials import open_credentials
-from affidavit.wiring.directories import open_directory_secrets
+from affidavit.wiring.directories import open_directory_secrets, open_readers
 from affidavit.wiring.doctor import gateway_can_start
 from affidavit.wiring.gateway import Ports
 from affidavit.wiring.random_pool import RandomPool
@@ -109,6 +109,7 @@ class CloudGateway:
             credentials=credentials,
             roster=self.roster,
             directory_secrets=open_directory_secrets(configuration.directories, self.environment),
+            readers=open_readers(configuration.directories, self.environment, self.clock),
             secret=secret,
             clock=self.clock,
             random=RandomPool(os.urandom),
