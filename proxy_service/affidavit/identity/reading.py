@@ -43,7 +43,13 @@ def differences(users: Iterable[ReadUser], roster: Roster, directory: str, now: 
         *_gone(roster.living(directory, "user"), read.keys(), now),
         *(change for one in read.values() for change in _changed(one, roster, directory, now)),
     ]
-    return sorted(changes, key=lambda change: change[1].active)
+    return sorted(changes, key=_order)
+
+
+def _order(change: Change) -> tuple[bool, bool]:
+    """A name that is given up must be free before somebody else takes it."""
+    before, after = change
+    return after.active, before is None or before.name == after.name
 
 
 def _gone(known: Iterable[Entry], read: Iterable[str], now: Micros) -> Iterator[Change]:

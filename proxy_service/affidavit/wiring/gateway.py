@@ -115,7 +115,7 @@ class Gateway:
     in_force: Callable[[Configuration], InForce]
     people: People | None = None
     scim: ScimEndpoint | None = None
-    beside: tuple[Coroutine[None, None, None], ...] = ()
+    beside: tuple[Callable[[], Coroutine[None, None, None]], ...] = ()
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     def start(self, *beside: Coroutine[None, None, None]) -> None:
@@ -124,9 +124,7 @@ class Gateway:
             *(keys.keep_fresh() for keys in self.keys),
             *(upstream.credential.keep_fresh() for upstream in self.upstreams),
         ]
-        if self.people is not None:
-            renewals.append(self.people.keep_current())
-        work = [*beside, *self.beside, self._live(), *renewals, *map(self._list, self.upstreams)]
+        work = [*beside, *(begin() for begin in self.beside), self._live(), *renewals, *map(self._list, self.upstreams)]
         self.tasks = [asyncio.ensure_future(one) for one in work]
 
     async def adopt(self, configuration: Configuration) -> None:
@@ -254,8 +252,9 @@ def _assemble(
             random=ports.random,
         )
         gateway.beside = (
-            keep_secrets(secrets, ports.directory_secrets),
-            *(one.keep_current() for one in readings),
+            partial(keep_secrets, secrets, ports.directory_secrets),
+            people.keep_current,
+            *(one.keep_current for one in readings),
         )
     return gateway
 

@@ -249,6 +249,7 @@ def _seen(tool: Mapping[str, Any], one: Mapping[str, Any]) -> SeenDefinition:
 
 @contextlib.contextmanager
 def translated() -> Iterator[None]:
+    """Turn what Firestore's client raises in the block into `Unavailable`, with its mend."""
     try:
         yield
     except (Forbidden, Unauthorized) as error:
