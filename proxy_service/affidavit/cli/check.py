@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from affidavit.clock import DAY, MINUTE, SECOND, Micros
+from affidavit.masking.rule import MaskingRule
 from affidavit.policy.configuration import (
     Configuration,
     IssuerEntry,
@@ -25,6 +26,7 @@ from affidavit.policy.configuration import (
 )
 from affidavit.policy.credentials import CredentialEntry, FileHeader, GoogleIdToken, SecretHeader
 from affidavit.policy.decide import Rule
+from affidavit.policy.directories import DirectoryEntry, ScimDirectory
 from affidavit.policy.document import STANDARD, load
 from affidavit.policy.problems import ConfigurationErrors, Problem
 
@@ -60,9 +62,12 @@ def notes(configuration: Configuration) -> Iterator[str]:
     people = {person.email for person in configuration.people}
     for sponsor in configuration.sponsors:
         if sponsor.person not in people:
-            yield f"{sponsor.person} sponsors, but is not among people: such jobs have nobody behind them"
+            then = "a directory must have them" if configuration.directories else "such jobs have nobody behind them"
+            yield f"{sponsor.person} sponsors, but is not among people: {then}"
     if not any(rule.then == "allow" for rule in configuration.rules):
         yield "no rule allows anything: every call will be denied"
+    if not configuration.masks:
+        yield "masking is switched off: credentials that are said are recorded as they are, for as long as the log"
     named = {upstream.retention for upstream in configuration.upstreams}
     for name in configuration.retention:
         if name not in named and name != STANDARD:
@@ -80,8 +85,10 @@ def summary(configuration: Configuration) -> dict[str, Any]:
             {"email": one.email, "github_id": one.github_id, "groups": one.groups} for one in configuration.people
         ],
         "sponsors": [{"match": one.match.text, "person": one.person} for one in configuration.sponsors],
+        "directories": [_directory(one) for one in configuration.directories],
         "upstreams": [_upstream(configuration, upstream) for upstream in configuration.upstreams],
         "rules": [_rule(rule) for rule in configuration.rules],
+        "masking": [_masking(rule) for rule in configuration.masking],
         "retention_days": dict(configuration.retention),
         "notes": list(notes(configuration)),
     }
@@ -110,6 +117,13 @@ def _upstream(configuration: Configuration, upstream: UpstreamEntry) -> dict[str
     }
 
 
+def _directory(entry: DirectoryEntry) -> dict[str, Any]:
+    if isinstance(entry, ScimDirectory):
+        return {"name": entry.name, "kind": "scim", "secret": str(entry.secret)}
+    workspace = {"customer": entry.customer, "admin": entry.admin, "impersonate": entry.impersonate}
+    return {"name": entry.name, "kind": "google_workspace", **workspace}
+
+
 def _rule(rule: Rule) -> dict[str, Any]:
     return {
         "name": rule.name,
@@ -118,6 +132,22 @@ def _rule(rule: Rule) -> dict[str, Any]:
         "effect": rule.effect if rule.then == "allow" else None,
         "reason": rule.reason,
         "reads": sorted(rule.when.names),
+    }
+
+
+def _masking(rule: MaskingRule) -> dict[str, Any]:
+    return {
+        "name": rule.name,
+        "fields": rule.fields,
+        "pointers": rule.pointers,
+        "pattern": rule.pattern,
+        "check": rule.check,
+        "sets": rule.sets,
+        "upstreams": rule.upstreams,
+        "tools": rule.tools,
+        "direction": rule.direction,
+        "views": sorted(rule.views),
+        "except_groups": rule.except_groups,
     }
 
 
@@ -147,8 +177,10 @@ def _sections(configuration: Configuration) -> Iterator[tuple[str, Iterable[str]
     yield "Issuers, whose tokens are accepted", map(_explain_issuer, configuration.issuers)
     yield "People", map(_explain_person, configuration.people)
     yield "Sponsors, who answer for machines", map(_explain_sponsor, configuration.sponsors)
+    yield "Directories, which say who is a person now", map(_explain_directory, configuration.directories)
     yield "Upstreams", map(_explain_upstream, configuration.upstreams)
     yield "Rules, the first match wins", [*map(_explain_rule, configuration.rules), "[red]deny[/red]   everything else"]
+    yield "Masking, of every message", map(_explain_masking, configuration.masking)
     yield "Notes", (f"[yellow]{escape(note)}[/yellow]" for note in notes(configuration))
 
 
@@ -185,6 +217,16 @@ def _explain_sponsor(sponsor: SponsorEntry) -> str:
     return f"[cyan]{escape(sponsor.person)}[/cyan]  {escape(sponsor.match.text.strip())}"
 
 
+def _explain_directory(entry: DirectoryEntry) -> str:
+    name = f"[cyan]{entry.name}[/cyan]"
+    if isinstance(entry, ScimDirectory):
+        return f"{name}  pushes to /scim/v2/ (SCIM 2.0) with the secret of {escape(str(entry.secret))}"
+    return _lines(
+        f"{name}  users of Google Workspace {escape(entry.customer)}, read every 5 minutes",
+        f"as         {escape(entry.admin)}, by {escape(entry.impersonate)} (domain-wide delegation)",
+    )
+
+
 def _explain_upstream(upstream: UpstreamEntry) -> str:
     credential = upstream.credential
     return _lines(
@@ -203,6 +245,19 @@ def _explain_rule(rule: Rule) -> str:
         *(f"  {escape(line)}" for line in rule.when.text.strip().splitlines()),
         *([f"  “{escape(rule.reason)}”"] if rule.reason else []),
     )
+
+
+def _explain_masking(rule: MaskingRule) -> str:
+    kinds = (
+        ("fields", ", ".join(rule.fields)),
+        ("pointers", ", ".join(rule.pointers)),
+        ("pattern", f"{rule.pattern}{f' that passes {rule.check}' if rule.check else ''}" if rule.pattern else ""),
+        ("built in", ", ".join(rule.sets)),
+        ("only of", ", ".join((*rule.upstreams, *rule.tools, *([f"{rule.direction}s"] if rule.direction else [])))),
+        ("but not", f"for people of {', '.join(rule.except_groups)}; recorded masked" if rule.except_groups else ""),
+        ("where it is", ", ".join(sorted(rule.views))),
+    )
+    return _lines(f"[cyan]{rule.name}[/cyan]", *(f"{kind:<12}{escape(said)}" for kind, said in kinds if said))
 
 
 def _credential(credential: CredentialEntry) -> str:

@@ -21,15 +21,23 @@ WELL_KNOWN_KEYS = {
     "https://token.actions.githubusercontent.com": "https://token.actions.githubusercontent.com/.well-known/jwks",
 }
 
+MAX_MASKING_RULES = 200  # each is looked for in every message
+
 _UNIQUE = (
     ("issuers", "name"),
     ("issuers", "issuer"),
     ("people", "email"),
     ("people", "github_id"),
+    ("directories", "name"),
     ("upstreams", "name"),
     ("rules", "name"),
+    ("masking", "name"),
 )
 _CREDENTIALS = ("header", "google_id_token", "google_access_token", "secret")
+_DIRECTORIES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {  # by kind, what is needed and what is allowed
+    "scim": (("secret",), ()),
+    "google_workspace": (("admin", "impersonate"), ("customer",)),
+}
 
 Complain = Callable[[Place, str], None]
 
@@ -46,11 +54,14 @@ def contradictions(tree: Tree) -> list[Problem]:
         _check_unique(top, section, key, tree, complain)
     for place, issuer in _entries(top, "issuers"):
         _check_issuer(place, issuer, complain)
+    for place, directory in _entries(top, "directories"):
+        _check_directory(place, directory, complain)
     for place, upstream in _entries(top, "upstreams"):
         _check_credential((*place, "credential"), upstream.get("credential"), complain)
     for name in ("issuers", "upstreams"):
         if top.get(name) == []:
             complain((name,), "there must be at least one")
+    _check_masking(top, complain)
     _check_retention(top, complain)
     return problems
 
@@ -88,6 +99,18 @@ def _check_issuer(place: Place, issuer: dict[str, Any], complain: Complain) -> N
         complain((*place, "attribution"), f"ci-person for GitLab is {NOT_YET}: sponsored is")
 
 
+def _check_directory(place: Place, directory: dict[str, Any], complain: Complain) -> None:
+    kind = directory.get("kind")
+    if not isinstance(kind, str) or kind not in _DIRECTORIES:
+        return
+    needed, allowed = _DIRECTORIES[kind]
+    for key in needed:
+        if key not in directory:
+            complain(place, f"a directory of kind {kind} needs {key}")
+    for other in sorted({"secret", "customer", "admin", "impersonate"} & directory.keys() - {*needed, *allowed}):
+        complain((*place, other), f"{other} means nothing for a directory of kind {kind}")
+
+
 def _check_credential(place: Place, credential: Any, complain: Complain) -> None:
     if not isinstance(credential, dict):
         return
@@ -99,6 +122,22 @@ def _check_credential(place: Place, credential: Any, complain: Complain) -> None
     tokens = credential.get("google_access_token")
     if isinstance(tokens, dict) and tokens.get("scopes") == []:
         complain((*place, "google_access_token", "scopes"), "there must be at least one")
+
+
+def _check_masking(top: dict[str, Any], complain: Complain) -> None:
+    known = [upstream.get("name") for _, upstream in _entries(top, "upstreams")]
+    for place, rule in _entries(top, "masking"):
+        named = rule.get("upstreams")
+        for i, name in enumerate(named if isinstance(named, list) else []):
+            if isinstance(name, str) and name not in known:
+                names = [one for one in known if isinstance(one, str)]
+                complain(
+                    (*place, "upstreams", i),
+                    f"no upstream '{name}'{did_you_mean(name, names)}; known are {', '.join(names)}",
+                )
+    rules = top.get("masking")
+    if isinstance(rules, list) and len(rules) > MAX_MASKING_RULES:
+        complain(("masking",), f"at most {MAX_MASKING_RULES} rules, please")
 
 
 def _check_retention(top: dict[str, Any], complain: Complain) -> None:
