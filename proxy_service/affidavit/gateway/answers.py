@@ -1,6 +1,6 @@
 """Answers of an upstream: what of them may leave the house.
 
-A listing loses the tools that this principal could never use; what an upstream asks of a client passes only where the
+A listing loses what this principal could never use; what an upstream asks of a client passes only where the
 policy allows it; the gateway's own headers replace the upstream's.
 
 Source: mcp "Duties" (`tools/list`, SSE, sampling and its like, `_meta`).
@@ -20,7 +20,7 @@ from affidavit.gateway.definitions import Definitions
 from affidavit.gateway.forward import EVENT_STREAM, SUCCESS, Answer, Head, UpstreamFailed
 from affidavit.gateway.trail import MAX_EVENT_ID
 from affidavit.mcp.calls import server_requests
-from affidavit.mcp.definitions import filtered
+from affidavit.mcp.definitions import LISTED, TOOLS, Listed, filtered
 from affidavit.mcp.eras import Era
 from affidavit.mcp.headers import SESSION, to_client
 from affidavit.mcp.jsonrpc import Message, parse_message, print_message
@@ -117,20 +117,25 @@ class Answers:
             self._notice(call, message)
             return Released(came, came, JSON, message=message, event=event)
         # A resumed stream brings the answers of other calls, listings among them.
-        lists = call.method in ("tools/list", "stream")
-        value = await self._listing(call, message) if lists else message.value
+        value = message.value
+        for listed in LISTED:
+            if call.method in (listed.method, "stream"):
+                value = await self._listing(call, value, listed)
         went = came if value is message.value else print_message(value)
         stamps = bool(message.result)
         return Released(came, went, JSON, message=message, value=value if stamps else None, event=event)
 
-    async def _listing(self, call: Call, message: Message) -> dict[str, Any]:
-        tools = (message.result or {}).get("tools")
+    async def _listing(self, call: Call, value: dict[str, Any], listed: Listed) -> dict[str, Any]:
+        result = value.get("result")
+        entries = result.get(listed.member) if type(result) is dict else None
         upstream = call.upstream
-        if type(tools) is not list or upstream is None:
-            return message.value
-        await self._definitions.observe(upstream, tools)
+        if type(entries) is not list or upstream is None:
+            return value
+        if listed is not TOOLS:
+            return filtered(value, lambda name: self._decisions.lists(call, listed, name), listed)
+        await self._definitions.observe(upstream, entries)
         return filtered(
-            message.value, lambda tool: self._definitions.stands(upstream, tool) and self._decisions.lists(call, tool)
+            value, lambda tool: self._definitions.stands(upstream, tool) and self._decisions.lists(call, TOOLS, tool)
         )
 
     def _notice(self, call: Call, message: Message) -> None:

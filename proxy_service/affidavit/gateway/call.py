@@ -79,6 +79,19 @@ class Inbound:
         )
 
 
+@dataclass(slots=True)
+class Window:
+    """What somebody has had through one rule since a window began.
+
+    It begins with the first call after the window before it had ended.
+    """
+
+    began: Micros
+    ends: Micros
+    calls: int = 0
+    answers: int = 0
+
+
 @dataclass(slots=True, kw_only=True)
 class Call:
     """What is known of a call so far; each step adds what it found out.
@@ -91,6 +104,7 @@ class Call:
         headers: Those of the client's that go on; None for a call of the gateway's own.
         shown: The gateway's own credential, as its record says it; None until it is requested.
         in_force: The policy file that it is decided and masked by; None until it is decided.
+        window: Where it is counted; None where nobody counts it.
         arguments: The RFC 8785 form that is bound; None where there is none.
         open: Whether it was requested and has not ended.
         resumable: Whether its stream has shown an event id, so that a client can come back for the rest.
@@ -120,6 +134,7 @@ class Call:
     definition_digest: str | None = None
     in_force: InForce | None = None
     permit: Permit | None = None
+    window: Window | None = None
     client_info: tuple[str | None, str | None] = (None, None)
     trace: TraceContext | None = None
     sent: Micros = 0

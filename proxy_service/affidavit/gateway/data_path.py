@@ -18,6 +18,7 @@ from affidavit.errors import Malformed, OutcomeUnknown, Refused, Unauthenticated
 from affidavit.evidence.writer import Receipt
 from affidavit.gateway import problems
 from affidavit.gateway.answers import Answers
+from affidavit.gateway.budgets import Budgets
 from affidavit.gateway.call import Call, Inbound, Released
 from affidavit.gateway.decisions import Decisions
 from affidavit.gateway.definitions import Definitions
@@ -42,6 +43,7 @@ class DataPath:
     rejections: Rejections
     reading: Reading
     decisions: Decisions
+    budgets: Budgets
     definitions: Definitions
     trail: Trail
     answers: Answers
@@ -63,6 +65,7 @@ class DataPath:
         except asyncio.CancelledError:  # the client has gone, or the gateway goes; whoever is still there is told
             return problems.outcome_unknown(call) if call.sent else problems.unavailable(call)
         finally:
+            self.budgets.settle(call)
             if not call.streaming:
                 self.trail.leave(call)
 
@@ -72,12 +75,14 @@ class DataPath:
         await self.reading.read(call)
         self.decisions.decide(call)
         await self.definitions.look_up(call)
+        self.budgets.take(call)
         receipt = await self.trail.requested(call)  # durable before the next line, or Unavailable
         try:
             answer = await self.reading.send(call)
             if answer.body is None:
                 return self._open_stream(call, answer, receipt)
             released = await self.answers.whole(call, answer.head, answer.body)
+            self.budgets.answered(call, released)
         except UpstreamFailed as error:
             return problems.upstream_failed(call, error, await self.trail.answered(call, error.outcome, 200))
         record = await self.trail.answered(call, "answered", answer.head.status, released)  # durable before it leaves
@@ -120,6 +125,7 @@ class DataPath:
             yield chunk
 
     async def _recorded(self, call: Call, event: Released) -> bytes | None:
+        self.budgets.answered(call, event)
         record = await self.trail.streamed(call, event)  # durable before it leaves
         answer = event.message if event.message is not None and event.message.kind == "response" else None
         if event.denied is not None:
