@@ -31,6 +31,7 @@ from affidavit.policy.problems import ConfigurationErrors, Place
 from affidavit.policy.section import Class, Duration, Email, File, Name, Section, SecureUrl, text
 from affidavit.policy.sections import rule
 from affidavit.policy.sections.conditions import condition
+from affidavit.policy.sections.directories import DirectorySection
 from affidavit.policy.sections.masking import MaskingSection, entries
 from affidavit.policy.yaml_lines import Unreadable, read_yaml
 
@@ -170,7 +171,7 @@ class UpstreamSection(Section):  # noqa: D101
 class Document(Section):
     """The whole file."""
 
-    LATER = ("channels", "directories", "approvals", "revocation", "witnesses")
+    LATER = ("channels", "approvals", "revocation", "witnesses")
 
     version: Annotated[int, BeforeValidator(_version)]
     origin: Annotated[str, text(fields.origin)]
@@ -178,6 +179,7 @@ class Document(Section):
     issuers: list[IssuerSection]
     people: list[PersonSection] = []
     sponsors: list[SponsorSection] = []
+    directories: list[DirectorySection] = []
     upstreams: list[UpstreamSection]
     networks: rule.Networks = {}
     rules: list[rule.RuleSection] = []
@@ -195,6 +197,7 @@ class Document(Section):
             issuers=tuple(issuer.entry(folder) for issuer in self.issuers),
             people=tuple(person.entry() for person in self.people),
             sponsors=tuple(sponsor.entry() for sponsor in self.sponsors),
+            directories=tuple(directory.entry(folder) for directory in self.directories),
             upstreams=tuple(upstream.entry(folder) for upstream in self.upstreams),
             rules=tuple(one.entry() for one in self.rules),
             networks=Networks({name: tuple(held) for name, held in self.networks.items()}),

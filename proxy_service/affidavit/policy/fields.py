@@ -28,6 +28,7 @@ _SCOPE_TOKEN = re.compile(r"[!#-\[\]-~]{1,256}", re.ASCII)
 _SIZE = re.compile(r"([1-9][0-9]{0,8})(KiB|MiB|GiB)", re.ASCII)
 _BYTES = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 _TOOL = re.compile(r"[^\x00-\x1f]{1,256}")
+_CUSTOMER = re.compile(r"my_customer|C[0-9a-z]{1,20}", re.ASCII)  # Admin SDK, `customer`
 _SECRET = re.compile(  # Secret Manager's resource names, and the short form of them
     r"secret:[A-Za-z0-9_-]{1,255}(@[1-9][0-9]*)?"
     r"|projects/[a-z0-9.:-]+/secrets/[A-Za-z0-9_-]{1,255}/versions/(latest|[1-9][0-9]*)",
@@ -193,6 +194,11 @@ def argument(text: str) -> str:
     if text.startswith("/") and re.search("~(?![01])", text):
         raise ValueError(f"'{text}' is not a JSON pointer: a ~ is written ~0, and a / within a name ~1")
     return text
+
+
+def customer(text: str) -> str:
+    """Check which Google Workspace is meant."""
+    return _check(_CUSTOMER, text, "a customer of Google Workspace: my_customer, or its id as in C03az79cb")
 
 
 def secret(text: str) -> str:
