@@ -90,11 +90,12 @@ BEFORE_BRACKET = _words(
 
 # Words that no statement that only reads has need of, unless as a name in quotes.
 WRITING = _words(
-    "alter call copy create delete drop exec execute export grant insert into merge procedure revoke truncate update",
+    "alter call copy create delete drop exec execute export grant insert into merge nextval procedure revoke truncate",
+    "update",
 )
 # Transact-SQL needs nothing between two statements: `SELECT a DELETE FROM t` is two.
 TSQL_STARTERS = WRITING | _words(
-    "backup begin break bulk checkpoint close commit dbcc deallocate declare deny disable enable fetch go goto if kill",
+    "backup begin break bulk checkpoint close commit dbcc deallocate declare deny disable enable go goto if kill",
     "lineno load move open print raiserror readtext receive reconfigure restore return revert rollback save send set",
     "setuser shutdown throw updatetext use waitfor while writetext",
 )

@@ -34,6 +34,18 @@ _QUERIES = (exp.Select, exp.SetOperation, exp.Subquery)
 _BEGINS = frozenset({"select", "with", "("})
 _TSQL = frozenset({"tsql", "fabric"})
 
+# What it means to raise, and what it raises of odd texts without meaning to: neither says that a statement reads.
+_PARSER_FAILS = (
+    SqlglotError,
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+
 # It warns with pieces of what it reads, which are nobody's but the caller's.
 logging.getLogger("sqlglot").disabled = True
 
@@ -72,7 +84,7 @@ def read_statement(text: str, dialect: str) -> Statement:
     try:
         trees = _parsed(text, dialect)
         return _told(tokens, trees, dialect) if trees else UNKNOWN
-    except (SqlglotError, RecursionError):
+    except _PARSER_FAILS:
         return UNKNOWN
 
 
@@ -133,6 +145,8 @@ def _reads(node: exp.Expr) -> bool:
         return False
     if isinstance(node, exp.Table | exp.Dot) and not isinstance(node.parts[-1], exp.Identifier | exp.Star):
         return False  # a stage, or somebody's own function
+    if isinstance(node, exp.DataType) and node.this is exp.DType.USERDEFINED:
+        return False  # its input function is somebody's own
     parts = PARTS.get(type(node))
     return parts is None or all(not value or name in parts for name, value in node.args.items())
 
