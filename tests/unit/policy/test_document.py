@@ -168,8 +168,9 @@ def test_the_example_is_a_good_file():
     path = ROOT / "affidavit.example.yaml"
 
     assert [rule.name for rule in load(path, path.read_bytes()).rules] == [
-        "nobody-drops-tables",
-        "reports-are-for-everyone",
+        "nobody-changes-the-schema",
+        "reads-are-for-everyone",
+        "writes-need-a-dba",
         "people-may-ask",
     ]
 
