@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from affidavit.clock import Micros
+from affidavit.policy.cases import Case
 from affidavit.policy.condition import OBJECT, Condition, Language
 from affidavit.policy.credentials import CredentialEntry
 from affidavit.policy.decide import Policy, Rule
@@ -91,6 +92,7 @@ class Configuration:
         origin: The log's name.
         public_url: Scheme and host, no slash at the end.
         retention: Body classes and how many days they are kept.
+        tests: Cases for `affidavit policy test`; the gateway does not look at them.
     """
 
     path: Path
@@ -103,6 +105,7 @@ class Configuration:
     upstreams: tuple[UpstreamEntry, ...]
     rules: tuple[Rule, ...]
     retention: Mapping[str, int]
+    tests: tuple[Case, ...] = ()
 
     @property
     def digest(self) -> str:

@@ -29,6 +29,7 @@ from affidavit.policy.credentials import CredentialEntry, FileHeader, GoogleAcce
 from affidavit.policy.decide import RULES, Rule
 from affidavit.policy.problems import ConfigurationErrors, Place
 from affidavit.policy.section import Class, Duration, Email, File, Name, Section, SecureUrl, text
+from affidavit.policy.sections.tests import TestSection
 from affidavit.policy.yaml_lines import Unreadable, read_yaml
 
 STANDARD = "standard"
@@ -200,6 +201,7 @@ class Document(Section):
     sponsors: list[SponsorSection] = []
     upstreams: list[UpstreamSection]
     rules: list[RuleSection] = []
+    tests: list[TestSection] = []
     retention: dict[Class, Days] = {STANDARD: 400}
 
     def configuration(self, path: Path, content: bytes) -> Configuration:
@@ -215,6 +217,7 @@ class Document(Section):
             sponsors=tuple(sponsor.entry() for sponsor in self.sponsors),
             upstreams=tuple(upstream.entry(folder) for upstream in self.upstreams),
             rules=tuple(rule.entry() for rule in self.rules),
+            tests=tuple(test.entry() for test in self.tests),
             retention=dict(self.retention),
         )
 
