@@ -240,15 +240,15 @@ def load(path: Path, text: bytes) -> Configuration:
     try:
         document = Document.model_validate(tree.value)
     except ValidationError as error:
-        problems += explain(error.errors(include_url=False), tree, _vocabulary_at)
+        problems += explain(error.errors(include_url=False), tree, vocabulary_at)
         raise ConfigurationErrors(path, problems) from error
     if problems:
         raise ConfigurationErrors(path, problems)
     return document.configuration(path, text)
 
 
-def _vocabulary_at(place: Place) -> Vocabulary:
-    section: type[Section] = Document
+def vocabulary_at(place: Place, section: type[Section] = Document) -> Vocabulary:
+    """Return what the mapping at a place knows; `section` is the outermost."""
     for step in place:
         if isinstance(step, str):
             section = _section_in(section.model_fields[step].annotation) or section

@@ -91,7 +91,7 @@ def _shape(text: str, words: Sequence[Token]) -> Shape:
     for join in ("||", "&&"):
         pieces = _split(words, join)
         if len(pieces) > 1 and all(pieces):
-            return Joined(join, here, tuple(_shape(text, piece) for piece in pieces))  # type: ignore[arg-type]
+            return Joined(join, here, tuple(_shape(text, piece) for piece in pieces))
     if words[0].text == "!" and len(_unwrapped(words[1:])) < len(words) - 1:
         return Joined("!", here, (_shape(text, words[1:]),))
     return Part(here)

@@ -37,12 +37,13 @@ def _ip(value: str) -> str:
 
 
 def _time(value: str) -> Micros:
+    complaint = f"'{value}' is no time, as in 2026-11-27T09:30:00Z"
+    if not _TIME.fullmatch(value):
+        raise ValueError(complaint)
     try:
-        if not _TIME.fullmatch(value):
-            raise ValueError
         at = datetime.fromisoformat(value)
     except ValueError as error:
-        raise ValueError(f"'{value}' is no time, as in 2026-11-27T09:30:00Z") from error
+        raise ValueError(complaint) from error
     return int(at.replace(microsecond=0).timestamp()) * SECOND + at.microsecond
 
 
@@ -130,9 +131,10 @@ class CallSection(Section):
     def _is_somebodys(self) -> CallSection:
         if self.principal is None and self.claims is None:
             raise ValueError("say whose call it is: principal, as records have it, or the claims of a token")
-        for claim in ("iss", "sub") if self.principal is None and self.claims is not None else ():
-            if not isinstance(self.claims.get(claim), str):  # type: ignore[union-attr]
-                raise ValueError(f"a token's claims have {claim}, a text")
+        if self.principal is None and self.claims is not None:
+            missing = [claim for claim in ("iss", "sub") if not isinstance(self.claims.get(claim), str)]
+            if missing:
+                raise ValueError(f"a token's claims have {missing[0]}, a text")
         return self
 
     def entry(self) -> WrittenCall:

@@ -1,0 +1,96 @@
+"""Recorded calls as the rules of another file would see them, and what of them nobody knows any more.
+
+Who somebody was is what the record says: the file that is asked changes neither people nor groups of what happened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from affidavit.audit.review.calls import Known, RecordedCall
+from affidavit.audit.review.masked import TOKEN, masked_paths
+from affidavit.audit.timeline.values import mapping, text
+from affidavit.identity.principal import believed
+from affidavit.policy.configuration import Configuration
+from affidavit.policy.decide import Facts
+from affidavit.policy.reads import Path
+
+_ALL: tuple[Path, ...] = ((),)
+_NAMES = ("attribution", "issuer", "subject", "email", "person", "run")
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What rules see of a recorded call.
+
+    Attributes:
+        hidden: By variable, what of its value is not known.
+        problems: The same in words.
+    """
+
+    facts: Facts
+    hidden: Mapping[str, Collection[Path]]
+    problems: tuple[str, ...]
+
+
+def seen(call: RecordedCall, configuration: Configuration, *, arguments: bool = True, claims: bool = True) -> Seen:
+    """Return what the rules of a file see of a call.
+
+    Args:
+        call: As recorded.
+        configuration: Of the file.
+        arguments, claims: Whether a rule looks at them; what none looks at is not read.
+    """
+    hidden: dict[str, tuple[Path, ...]] = {}
+    problems: list[str] = []
+
+    def found(name: str, known: Known) -> Any:
+        paths = _ALL if known.problem is not None else tuple(masked_paths(known.value))
+        if paths:
+            hidden[name] = paths
+            problems.append(_problem(name, known, paths))
+        return known.value
+
+    principal = {**_principal(call), "claims": believed(found("claims", call.claims) if claims else {})}
+    if principal["principal.groups"] is None:
+        hidden["principal.groups"], principal["principal.groups"] = _ALL, []
+        problems.append("the groups are not here")
+    facts = Facts(
+        principal=principal,
+        ip=call.ip,
+        upstream=call.said("upstream"),
+        method=call.said("method"),
+        target=call.said("target"),
+        arguments=found("arguments", call.arguments()) if arguments else {},
+    )
+    for name in _masked_texts(facts):
+        hidden[name] = _ALL
+        problems.append(f"{name} was masked when it was recorded")
+    return Seen(facts, hidden, tuple(problems))
+
+
+def _principal(call: RecordedCall) -> dict[str, Any]:
+    recorded = call.principal
+    return {
+        **{f"principal.{name}": text(recorded.get(name)) for name in _NAMES},
+        "principal.groups": call.groups(),
+        "principal.claims": dict(mapping(recorded.get("claims"))),
+    }
+
+
+def _masked_texts(facts: Facts) -> Iterator[str]:
+    for name, value in (("target", facts.target), ("method", facts.method), ("client.ip", facts.ip)):
+        if TOKEN.search(value):
+            yield name
+    for name, value in facts.principal.items():
+        if isinstance(value, str) and TOKEN.search(value):
+            yield name
+
+
+def _problem(name: str, known: Known, paths: tuple[Path, ...]) -> str:
+    if known.problem is not None:
+        return f"the {name} are not here: {known.problem}"
+    masked = ", ".join(".".join(map(str, (name, *path))) for path in paths[:5])
+    return f"masked when it was recorded, and shown as the token: {masked}"

@@ -1,0 +1,121 @@
+"""Why the policy decides as it does: each rule up to the one that decides, with what its condition came to, and why.
+
+Never decides anything else than `Policy.decide` does.
+
+Source: architecture "Configuration".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from affidavit.mcp.calls import needs_target
+from affidavit.policy.condition import Condition
+from affidavit.policy.decide import RULES, Facts, Policy, Rule
+from affidavit.policy.decision import Decision
+from affidavit.policy.sight import failure, values, variables
+from affidavit.policy.skeleton import Part, Shape, skeleton
+
+Outcome = Literal["true", "false", "failed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartOutcome:
+    """One part of a condition.
+
+    Attributes:
+        join: How it is joined with what stands before it; empty for the first.
+        why: Why it failed.
+    """
+
+    depth: int
+    join: str
+    text: str
+    outcome: Outcome
+    why: str | None
+    leaf: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleOutcome:
+    """One rule.
+
+    Attributes:
+        matched: Whether it counts as matched: a condition that fails does, for a rule that denies.
+        decides: Whether the decision is this rule's.
+        parts: Of its condition, where it has more than one.
+        values: Of all variables that its condition names.
+    """
+
+    rule: Rule
+    outcome: Outcome
+    why: str | None
+    matched: bool
+    decides: bool
+    parts: tuple[PartOutcome, ...]
+    values: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """A decision with everything that led to it.
+
+    Attributes:
+        rules: Up to the one that decides, in the order of the file; all of them where none does.
+        after: How many rules stand below the one that decides.
+        by_use: Whether the request has no target, so that it was decided by whether the upstream is of any use.
+    """
+
+    decision: Decision
+    rules: tuple[RuleOutcome, ...]
+    after: int
+    by_use: bool
+
+
+def explain(policy: Policy, facts: Facts) -> Explanation:
+    """Return why a policy decides a call as it does."""
+    by_use = not needs_target(facts.method)
+    decision = policy.could_use(facts) if by_use else policy.decide(facts)
+    bound = variables(policy, facts)
+    rules: list[RuleOutcome] = []
+    for rule in policy.rules:
+        rules.append(_outcome(rule, facts, bound, decides=rule.name == decision.rule))
+        if rules[-1].decides:
+            break
+    return Explanation(decision=decision, rules=tuple(rules), after=len(policy.rules) - len(rules), by_use=by_use)
+
+
+def _outcome(rule: Rule, facts: Facts, bound: Any, *, decides: bool) -> RuleOutcome:
+    outcome, why = _came_to(rule.when, bound)
+    shape = skeleton(rule.when.text)
+    return RuleOutcome(
+        rule=rule,
+        outcome=outcome,
+        why=why,
+        matched=outcome == "true" or (outcome == "failed" and rule.then != "allow"),
+        decides=decides,
+        parts=() if isinstance(shape, Part) else tuple(_parts(shape, bound)),
+        values=values(facts, sorted(rule.when.names)),
+    )
+
+
+def _parts(shape: Shape, bound: Any, depth: int = 0, join: str = "") -> Iterator[PartOutcome]:
+    """Yield the parts of what is joined; of parts that are joined themselves, their own parts below them."""
+    leaf = isinstance(shape, Part)
+    if depth or leaf:
+        outcome, why = _came_to(RULES.compile(shape.text), bound)
+        yield PartOutcome(
+            depth=depth, join=join, text=shape.text, outcome=outcome, why=why if leaf else None, leaf=leaf
+        )
+    if not isinstance(shape, Part):
+        for at, part in enumerate(shape.parts):
+            yield from _parts(part, bound, depth + 1, shape.join if at or shape.join == "!" else "")
+
+
+def _came_to(condition: Condition, bound: Any) -> tuple[Outcome, str | None]:
+    value = condition.evaluate(bound)
+    if value is None:
+        return "failed", failure(condition, bound)
+    return ("true", None) if value else ("false", None)
