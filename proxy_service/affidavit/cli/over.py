@@ -56,9 +56,9 @@ def records(arguments: argparse.Namespace, console: Console) -> Iterator[Reader]
         Misconfigured: What the arguments name is no data folder, or does not fit together.
         Unavailable: Not everything could be copied.
     """
-    sources = Sources.of(arguments)
-    if not sources.given and (arguments.bodies or arguments.log):
+    if isinstance(arguments.dir, Path) and (arguments.bodies or arguments.log):
         raise Misconfigured("--bodies and --log go with a bucket: of a data folder, they are known")
+    sources = Sources.of(arguments)
     with local(arguments, sources, os.environ, console) as copied:
         yield Reader(_buckets(copied))
 

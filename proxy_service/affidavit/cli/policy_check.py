@@ -13,7 +13,7 @@ from rich.console import Console
 from affidavit.cli.policy_file import read
 from affidavit.cli.rendering.page import Page
 from affidavit.cli.rendering.recorded import harmless, joined
-from affidavit.cli.rendering.rules import verdict
+from affidavit.cli.rendering.rules import counted, verdict
 from affidavit.policy.configuration import Configuration
 from affidavit.policy.document import load
 from affidavit.policy.doubts import doubts
@@ -70,20 +70,19 @@ def _form(configuration: Configuration) -> dict[str, Any]:
 
 
 def _show(configuration: Configuration, page: Page) -> None:
+    width = max(len(rule.then) for rule in configuration.rules) if configuration.rules else 0
     for at, rule in enumerate(configuration.rules, 1):
-        margin = joined(harmless(f"{at:>3}  ", "dim"), verdict(rule.then))
+        margin = joined(harmless(f"{at:>3}  ", "dim"), verdict(rule.then, width))
         page.line(harmless(rule.name, "cyan"), margin)
         for line in rule.when.text.strip().splitlines():
             page.line(harmless(line.strip()), " " * 7)
-    page.line(harmless("everything else"), joined(harmless("     ", "dim"), verdict("deny")))
+    page.line(harmless("everything else"), joined(harmless("     ", "dim"), verdict("deny", width)))
     found = list(doubts(configuration))
     page.line()
     for doubt in found:
         page.line(harmless(doubt, "yellow"), harmless("! ", "yellow"))
     rules, tests = len(configuration.rules), len(configuration.tests)
-    page.line(
-        f"{rules} rule{'s' * (rules != 1)}, {tests} test{'s' * (tests != 1)}, {len(found)} doubt{'s' * (len(found) != 1)}"
-    )
+    page.line(f"{counted(rules, 'rule')}, {counted(tests, 'test')}, {counted(len(found), 'doubt')}")
 
 
 def _print(value: dict[str, Any]) -> None:

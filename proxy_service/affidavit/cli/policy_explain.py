@@ -98,7 +98,7 @@ def _call(arguments: argparse.Namespace, configuration: Configuration) -> Seen:
     found = recorded_call(reader, named[1], call_id) if isinstance(call_id, str) else None
     if found is None:
         raise AffidavitError(f"no record {arguments.record} of a call by somebody who was authenticated is here")
-    return seen(found, configuration)
+    return seen(found)
 
 
 def _form(explanation: Explanation, call: Seen) -> dict[str, Any]:

@@ -11,7 +11,6 @@ from typing import Any
 from rich.console import Console
 
 from affidavit.audit.review.calls import Calls, RecordedCall
-from affidavit.audit.timeline.items import Damage, Hole
 from affidavit.audit.timeline.reader import Reader
 from affidavit.cli.expected_differences import Accepted, accepting, idle, read_accepted
 from affidavit.cli.over import add_over, records, since
@@ -19,7 +18,7 @@ from affidavit.cli.policy_file import read, read_policy
 from affidavit.cli.progress import Bar
 from affidavit.cli.rendering.page import Page
 from affidavit.cli.rendering.recorded import harmless, joined
-from affidavit.cli.rendering.rules import counted, verdict
+from affidavit.cli.rendering.rules import counted, told, verdict
 from affidavit.cli.replaying import Difference, Kind, Replay, Tally
 from affidavit.cli.show import write_json
 from affidavit.clock import Micros, format_time, system_clock
@@ -35,19 +34,19 @@ Decide every recorded call of a period again, by the rules of NEW, and say which
   other_rule    decided as before, by a rule of another name; a finding only with --rules
 
 What a rule reads is taken from the records: who it was and in which groups, from where, the arguments as they were
-recorded, the claims of the credential. What was masked is never guessed: where the decision is the same whatever it was,
-it is decided. What upstreams asked of clients, and budgets, are not replayed.
+recorded, the claims of the credential. What was masked is never guessed: where the decision is the same whatever it
+was, it is decided. What upstreams asked of clients, and budgets, are not replayed.
 
 --expect FILE names differences that somebody answers for, a YAML list:
 
-    - finding: changed                # and any of was, was_rule, now, rule, upstream, method, target, principal, unknown
-      target: sql.query
+    - finding: changed
+      target: sql.query               # and any of was, was_rule, now, rule, upstream, method, principal, unknown
       now: deny
       by: ana@example.com
       why: Schema changes go through migrations now.
 
-Exit status: 0 when there are only those; 1 when there are others, or when an entry matches nothing; 2 where a file or the
-command is wrong; 3 when something could not be read and nothing else is wrong."""
+Exit status: 0 when there are only those; 1 when there are others, or when an entry matches nothing; 2 where a file or
+the command is wrong; 3 when something could not be read and nothing else is wrong."""
 _READ_BETWEEN = 256  # calls, between two looks at the progress bar
 _KINDS: tuple[Kind, ...] = ("changed", "undecidable")
 
@@ -111,13 +110,6 @@ def _replay(outcome: _Outcome, reader: Reader, bar: Bar) -> None:
                 bar.move(replay.calls, None)
         else:
             outcome.unread.append(told(found))
-
-
-def told(item: Damage | Hole) -> str:
-    """Return what cannot be read, as a sentence."""
-    if isinstance(item, Damage):
-        return f"{item.object} cannot be read: {item.why}"
-    return f"records {item.first} to {item.last} of {item.writer} are not here"
 
 
 def _answer(outcome: _Outcome, *, as_json: bool) -> int:
@@ -203,9 +195,8 @@ def _total(outcome: _Outcome, different: int) -> str:
 
 def _show_finding(found: Difference, tally: Tally, accepted: Accepted | None, page: Page) -> None:
     mark = harmless("· ", "dim") if accepted else harmless("? ", "yellow") if found.kind == "undecidable" else None
-    what = " · ".join(
-        filter(None, (found.upstream, found.method if found.method != "tools/call" else "", found.target))
-    )
+    method = found.method if found.method != "tools/call" else ""
+    what = " · ".join(filter(None, (found.upstream, method, found.target)))
     page.line(
         joined(
             harmless(f"{counted(tally.count, 'call')}  ", "bold"),

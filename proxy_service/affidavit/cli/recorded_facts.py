@@ -13,8 +13,7 @@ from affidavit.audit.review.calls import Known, RecordedCall
 from affidavit.audit.review.masked import TOKEN, masked_paths
 from affidavit.audit.timeline.values import mapping, text
 from affidavit.identity.principal import believed
-from affidavit.policy.configuration import Configuration
-from affidavit.policy.decide import Facts
+from affidavit.policy.decide import VARIABLES, Facts
 from affidavit.policy.reads import Path
 
 _ALL: tuple[Path, ...] = ((),)
@@ -35,13 +34,12 @@ class Seen:
     problems: tuple[str, ...]
 
 
-def seen(call: RecordedCall, configuration: Configuration, *, arguments: bool = True, claims: bool = True) -> Seen:
+def seen(call: RecordedCall, named: Collection[str] = frozenset(VARIABLES)) -> Seen:
     """Return what the rules of a file see of a call.
 
     Args:
         call: As recorded.
-        configuration: Of the file.
-        arguments, claims: Whether a rule looks at them; what none looks at is not read.
+        named: The variables that a rule names; what none names is not read.
     """
     hidden: dict[str, tuple[Path, ...]] = {}
     problems: list[str] = []
@@ -53,7 +51,7 @@ def seen(call: RecordedCall, configuration: Configuration, *, arguments: bool = 
             problems.append(_problem(name, known, paths))
         return known.value
 
-    principal = {**_principal(call), "claims": believed(found("claims", call.claims) if claims else {})}
+    principal = {**_principal(call), "claims": believed(found("claims", call.claims) if "claims" in named else {})}
     if principal["principal.groups"] is None:
         hidden["principal.groups"], principal["principal.groups"] = _ALL, []
         problems.append("the groups are not here")
@@ -63,7 +61,7 @@ def seen(call: RecordedCall, configuration: Configuration, *, arguments: bool = 
         upstream=call.said("upstream"),
         method=call.said("method"),
         target=call.said("target"),
-        arguments=found("arguments", call.arguments()) if arguments else {},
+        arguments=found("arguments", call.arguments()) if "arguments" in named else {},
     )
     for name in _masked_texts(facts):
         hidden[name] = _ALL

@@ -101,12 +101,7 @@ class Replay:
         if not was:
             self.unasked += 1
             return
-        facts = seen(
-            call,
-            self.configuration,
-            arguments="arguments" in self._named,
-            claims=self.reads_claims,
-        )
+        facts = seen(call, self._named)
         answer = self._answer(facts)
         found = _compared(call, was, text(call.policy.get("rule")) or NO_RULE, answer, facts.hidden)
         if found is None:

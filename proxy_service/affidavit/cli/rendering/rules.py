@@ -6,9 +6,9 @@ from typing import Any
 
 from rich.text import Text
 
+from affidavit.audit.timeline.items import Damage, Hole
 from affidavit.mcp.strict_json import print_json
 
-WIDTH = 18  # columns of a decision with what follows it: `require_approval` is the longest
 _COLOURS = {"allow": "green", "deny": "red", "require_approval": "yellow"}
 _LONGEST = 300  # characters of a value that are shown
 
@@ -32,3 +32,10 @@ def one_line(condition: str) -> str:
 def counted(number: int, what: str) -> str:
     """Return `1 call` or `2 calls`."""
     return f"{number:,} {what}{'s' * (number != 1)}"
+
+
+def told(item: Damage | Hole) -> str:
+    """Return what cannot be read, as a sentence."""
+    if isinstance(item, Damage):
+        return f"{item.object} cannot be read: {item.why}"
+    return f"records {item.first} to {item.last} of {item.writer} are not here"
