@@ -7,9 +7,10 @@ Source: CEL language definition, "Logical Operators" (an error beside what decid
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from enum import Flag, auto
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from affidavit.policy.condition import Condition
@@ -18,16 +19,10 @@ from affidavit.policy.reads import Hidden, Read, reads, touched
 from affidavit.policy.sight import by, variables
 from affidavit.policy.skeleton import Join, Part, Shape, skeleton
 
-
-class Outcome(Flag):
-    """What a condition may come to."""
-
-    TRUE = auto()
-    FALSE = auto()
-    FAILED = auto()
-
-
-ANY = Outcome.TRUE | Outcome.FALSE | Outcome.FAILED
+Outcomes = int  # what a condition may come to: a set of the next three
+TRUE, FALSE, FAILED = 1, 2, 4
+ANY = TRUE | FALSE | FAILED
+_SINGLE = (TRUE, FALSE, FAILED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +72,21 @@ class Answer:
         return self.possible[0].rule if len(self.possible) == 1 else None
 
 
+@dataclass(frozen=True, slots=True)
+class _Sight:
+    """What conditions can look at.
+
+    Attributes:
+        all: With tokens where something was masked.
+        certain: Without the variables of which something is not known: what comes to true or false without them
+            does so whatever they are.
+    """
+
+    hidden: Hidden
+    all: Any
+    certain: Any
+
+
 class PartialPolicy:
     """A policy, for calls of which not everything is known."""
 
@@ -92,10 +102,10 @@ class PartialPolicy:
             return Answer((Possible(decision.decision, decision.rule),))
         possible: list[Possible] = []
         unknown: list[Read] = []
-        bound = variables(self.policy, facts)
+        sight = _Sight(hidden, variables(self.policy, facts), variables(self.policy, facts, hidden))
         for rule, read in zip(self.policy.rules, self.reads, strict=True):
-            outcome = self._outcome(rule, read, bound, hidden)
-            if len(outcome) > 1:
+            outcome = self._outcome(rule, read, sight)
+            if outcome not in _SINGLE:
                 unknown += [one for one in read if one.touches(hidden)]
             matching = outcome & _matching(rule)
             if matching:
@@ -116,13 +126,16 @@ class PartialPolicy:
     def _meets(self, hidden: Hidden) -> bool:
         return bool(hidden) and any(touched(read, hidden) for read in self.reads)
 
-    def _outcome(self, rule: Rule, read: tuple[Read, ...], bound: Any, hidden: Hidden) -> Outcome:
-        if not touched(read, hidden):
-            return _known(rule.when.evaluate(bound))
+    def _outcome(self, rule: Rule, read: tuple[Read, ...], sight: _Sight) -> Outcomes:
+        if not touched(read, sight.hidden):
+            return _known(rule.when.evaluate(sight.all))
+        outcome = rule.when.evaluate(sight.certain)
+        if outcome is not None:
+            return _known(outcome)
         pieces = self._pieces.get(rule.name)
         if pieces is None:
             pieces = self._pieces[rule.name] = compiled(skeleton(rule.when.text))
-        return _evaluate(pieces, bound, hidden)
+        return _evaluate(pieces, sight.all, sight.hidden)
 
 
 def compiled(shape: Shape) -> Piece | Pieces:
@@ -132,42 +145,50 @@ def compiled(shape: Shape) -> Piece | Pieces:
     return Pieces(shape.join, tuple(compiled(part) for part in shape.parts))
 
 
-def _evaluate(pieces: Piece | Pieces, bound: Any, hidden: Hidden) -> Outcome:
+def _evaluate(pieces: Piece | Pieces, bound: Any, hidden: Hidden) -> Outcomes:
     if isinstance(pieces, Piece):
         return ANY if touched(pieces.reads, hidden) else _known(pieces.condition.evaluate(bound))
-    outcomes = [_evaluate(part, bound, hidden) for part in pieces.parts]
+    outcomes = (_evaluate(part, bound, hidden) for part in pieces.parts)
     if pieces.join == "!":
-        return _either(_negated(one) for one in outcomes[0])
-    outcome, *others = outcomes
-    for other in others:
-        outcome = _either(_joined(pieces.join, one, two) for one in outcome for two in other)
-    return outcome
+        return _NEGATED[next(outcomes)]
+    table = _JOINED[pieces.join]
+    return reduce(lambda one, two: table[one][two], outcomes)
 
 
-def _known(value: bool | None) -> Outcome:  # noqa: FBT001
-    return Outcome.FAILED if value is None else Outcome.TRUE if value else Outcome.FALSE
+def _known(value: bool | None) -> Outcomes:  # noqa: FBT001
+    return FAILED if value is None else TRUE if value else FALSE
 
 
-def _negated(one: Outcome) -> Outcome:
-    return {Outcome.TRUE: Outcome.FALSE, Outcome.FALSE: Outcome.TRUE}.get(one, Outcome.FAILED)
+def _of(outcomes: Outcomes) -> Iterable[int]:
+    return (one for one in _SINGLE if one & outcomes)
 
 
-def _joined(join: Join, one: Outcome, two: Outcome) -> Outcome:
-    decides, other = (Outcome.FALSE, Outcome.TRUE) if join == "&&" else (Outcome.TRUE, Outcome.FALSE)
-    if decides in (one, two):
-        return decides
-    return other if one is two is other else Outcome.FAILED
+def _table(join: Callable[[int, int], int]) -> list[list[Outcomes]]:
+    """Return what two sets of outcomes may come to together, by the one and the other."""
+    sets = range(ANY + 1)
+    return [[reduce(or_, (join(a, b) for a in _of(one) for b in _of(two)), 0) for two in sets] for one in sets]
 
 
-def _either(outcomes: Iterator[Outcome]) -> Outcome:
-    may = Outcome(0)
-    for one in outcomes:
-        may |= one
-    return may
+def _both(one: int, two: int) -> int:
+    if FALSE in (one, two):
+        return FALSE
+    return TRUE if one == two == TRUE else FAILED
 
 
-def _matching(rule: Rule) -> Outcome:
-    return Outcome.TRUE if rule.then == "allow" else Outcome.TRUE | Outcome.FAILED
+def _one_of(one: int, two: int) -> int:
+    if TRUE in (one, two):
+        return TRUE
+    return FALSE if one == two == FALSE else FAILED
+
+
+_JOINED = {"&&": _table(_both), "||": _table(_one_of)}
+_NEGATED = [
+    (outcomes & FAILED) | (outcomes & TRUE and FALSE) | (outcomes & FALSE and TRUE) for outcomes in range(ANY + 1)
+]
+
+
+def _matching(rule: Rule) -> Outcomes:
+    return TRUE if rule.then == "allow" else TRUE | FAILED
 
 
 def _answer(possible: list[Possible], unknown: list[Read]) -> Answer:

@@ -5,7 +5,7 @@ Source: architecture "Configuration".
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from affidavit.policy.condition import Condition
@@ -18,10 +18,10 @@ def values(facts: Facts, names: Iterable[str]) -> dict[str, Any]:
     return {name: _value(facts, name) for name in names}
 
 
-def variables(policy: Policy, facts: Facts) -> Any:
-    """Return what the conditions of a policy can look at."""
+def variables(policy: Policy, facts: Facts, without: Collection[str] = ()) -> Any:
+    """Return what the conditions of a policy can look at; one that looks at what is left out fails."""
     named = frozenset[str]().union(*(rule.when.names for rule in policy.rules))
-    return RULES.bind(values(facts, named))
+    return RULES.bind(values(facts, named.difference(without)))
 
 
 def by(policy: Policy, rule: Rule, facts: Facts) -> Decision:
