@@ -49,6 +49,17 @@ class Authenticator:
         self._clock = clock
         self._remembered: OrderedDict[bytes, _Verified] = OrderedDict()
 
+    @property
+    def directory(self) -> Directory:
+        """Who is known."""
+        return self._directory
+
+    @directory.setter
+    def directory(self, directory: Directory) -> None:
+        """Know other people from now on; whoever was told apart by the old ones is so no longer."""
+        self._directory = directory
+        self._remembered.clear()
+
     def cached(self, unverified_token: str, audience: str) -> Principal | None:
         """Return the principal of a token that was verified a moment ago; None says nothing against it."""
         known = self._remembered.get(_hash(unverified_token))

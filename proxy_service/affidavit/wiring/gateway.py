@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -89,16 +90,29 @@ class Gateway:
     rejections: Rejections
     upstreams: tuple[Upstream, ...]
     keys: tuple[IssuerKeys, ...]
+    in_force: Callable[[Configuration], InForce]
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
-    def start(self) -> None:
-        """Begin what runs beside calls: keys and credentials kept fresh, tools listed, signs of life."""
+    def start(self, *beside: Coroutine[None, None, None]) -> None:
+        """Begin what runs beside calls: keys and credentials kept fresh, tools listed, signs of life, and `beside`."""
         renewals = [
             *(keys.keep_fresh() for keys in self.keys),
             *(upstream.credential.keep_fresh() for upstream in self.upstreams),
         ]
-        work = [self._live(), *renewals, *map(self._list, self.upstreams)]
+        work = [*beside, self._live(), *renewals, *map(self._list, self.upstreams)]
         self.tasks = [asyncio.ensure_future(one) for one in work]
+
+    async def adopt(self, configuration: Configuration) -> None:
+        """Put another configuration in force for the calls that follow.
+
+        Raises:
+            Unavailable, OutcomeUnknown: It is not known to be on record; the old one stays in force.
+        """
+        fresh, people = self.in_force(configuration), _directory(configuration)
+        self.recorder.check()
+        await _load_policy(self.recorder, configuration)  # durable before a call can name it
+        self.path.decisions.current = fresh
+        self.path.authenticator.directory = people
 
     async def close(self) -> bool:
         """Say the last words and stop; return whether they are durable. No call may be under way."""
@@ -165,7 +179,8 @@ def _assemble(
     trail = Trail(recorder, fingerprints, introductions, ports.clock, ports.telemetry)
     seal = SessionSeal(derive(ports.secret, "session ids", KEY_BYTES))
     reading = Reading(seal=seal, sessions=fingerprints.sessions, clock=ports.clock, random=ports.random)
-    decisions = Decisions(_in_force(configuration, ports))
+    in_force = partial(_in_force, ports)
+    decisions = Decisions(in_force(configuration))
     own = _own_principal(configuration, recorder.writer)
     introductions.know(own)
     listing = Listing(reading, trail, own, own_permit(configuration.digest))
@@ -189,10 +204,10 @@ def _assemble(
         answers=Answers(decisions, definitions, seal),
         server_requests=ServerRequests(reading, trail),
     )
-    return Gateway(recorder, path, trail, ports.clock, introductions, rejections, upstreams, keys)
+    return Gateway(recorder, path, trail, ports.clock, introductions, rejections, upstreams, keys, in_force)
 
 
-def _in_force(configuration: Configuration, ports: Ports) -> InForce:
+def _in_force(ports: Ports, configuration: Configuration) -> InForce:
     return InForce(policy=configuration.policy(), masker=Masker((), Tokens(derive(ports.secret, "masks"))))
 
 
@@ -251,11 +266,15 @@ def _authenticator(configuration: Configuration, keys: Iterable[IssuerKeys], clo
         )
         for entry in configuration.issuers
     ]
-    directory = Directory(
+    directory = _directory(configuration)
+    return Authenticator(issuers, keys={one.name: one for one in keys}, directory=directory, clock=clock)
+
+
+def _directory(configuration: Configuration) -> Directory:
+    return Directory(
         [Person(email=one.email, github_id=one.github_id, groups=one.groups) for one in configuration.people],
         [Sponsor(matches=one.matches, person=one.person) for one in configuration.sponsors],
     )
-    return Authenticator(issuers, keys={one.name: one for one in keys}, directory=directory, clock=clock)
 
 
 def _upstream(entry: UpstreamEntry, credential: UpstreamCredential) -> Upstream:

@@ -43,7 +43,7 @@ from affidavit.clock import Clock, format_time
 from affidavit.errors import Misconfigured, Unavailable
 from affidavit.evidence.packing import pack
 from affidavit.evidence.stored import unpack
-from affidavit.gateway.ports import SeenDefinition
+from affidavit.gateway.ports import SeenDefinition, Standing
 from affidavit.identity.revocation import Revocation
 
 PACKED_BYTES = 1_000_000  # of a definition; a document holds 1 MiB, its other fields and its name in it
@@ -70,34 +70,35 @@ class FirestoreDefinitions:
         self._shown = database.collection("definitions")
         self._clock = clock
 
-    def see(self, upstream: str, target: str, digest: str, canonical: bytes) -> str:
-        """Keep a definition, the first of a tool standing at once, and return the digest that stands."""
+    def see(self, upstream: str, target: str, digest: str, canonical: bytes) -> Standing:
+        """Keep a definition, the first of a tool standing at once, and return the one that stands."""
         tool = self._tool(upstream, target)
         with _translated():
             shown = _read(tool)
             if shown is None:
                 first = {"upstream": upstream, "target": target, "standing": digest, "newest": digest}
+                first["since"] = self._now()
                 with contextlib.suppress(AlreadyExists):
-                    self._keep(tool, {**first, "since": self._now()}, digest, canonical, exists=False)
-                    return digest
+                    self._keep(tool, first, digest, canonical, exists=False)
+                    return _standing(first)
                 shown = _read(tool) or first
             if shown["newest"] != digest:
                 self._keep(tool, {"newest": digest}, digest, canonical, exists=True)
-            return str(shown["standing"])
+            return _standing(shown)
 
-    def standing(self, upstream: str, target: str) -> str | None:
-        """Return the digest that stands."""
+    def standing(self, upstream: str, target: str) -> Standing | None:
+        """Return the definition that stands."""
         with _translated():
             shown = _read(self._tool(upstream, target))
-        return None if shown is None else str(shown["standing"])
+        return None if shown is None else _standing(shown)
 
-    def accept(self, upstream: str, target: str, digest: str) -> bool:
-        """Let another definition stand; return False where it was never shown."""
+    def accept(self, upstream: str, target: str, digest: str, by: str) -> bool:
+        """Let another definition stand, in somebody's name; return False where it was never shown."""
         tool = self._tool(upstream, target)
         with _translated():
             if _read(self._definition(tool, digest)) is None:
                 return False
-            tool.update({"standing": digest, "since": self._now()}, **_WITHIN)
+            tool.update({"standing": digest, "since": self._now(), "by": by}, **_WITHIN)
         return True
 
     def definitions(self) -> list[SeenDefinition]:
@@ -147,11 +148,11 @@ class FirestoreLedger:
         self._definitions = definitions
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="firestore")
 
-    async def see(self, upstream: str, target: str, digest: str, canonical: bytes) -> str:
+    async def see(self, upstream: str, target: str, digest: str, canonical: bytes) -> Standing:
         """See `DefinitionLedger.see`."""
         return await self._run(lambda: self._definitions.see(upstream, target, digest, canonical))
 
-    async def standing(self, upstream: str, target: str) -> str | None:
+    async def standing(self, upstream: str, target: str) -> Standing | None:
         """See `DefinitionLedger.standing`."""
         return await self._run(lambda: self._definitions.standing(upstream, target))
 
@@ -229,6 +230,10 @@ def _read(document: DocumentReference) -> dict[str, Any] | None:
 
 def _all(collection: CollectionReference) -> dict[str, dict[str, Any]]:
     return {one.id: one.to_dict() or {} for one in collection.stream(timeout=_LISTING)}
+
+
+def _standing(tool: Mapping[str, Any]) -> Standing:
+    return Standing(tool["standing"], tool.get("by"), tool["since"])
 
 
 def _seen(tool: Mapping[str, Any], one: Mapping[str, Any]) -> SeenDefinition:

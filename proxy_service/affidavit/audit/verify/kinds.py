@@ -25,6 +25,7 @@ SPEAKERS: Mapping[str, frozenset[str]] = {  # kind to roles; none named: every w
     "policy:loaded": _GATEWAY,
     ISSUER_KEYS: frozenset({"gateway", LOG}),
     "tool:defined": _GATEWAY,
+    "tool:accepted": _GATEWAY,
     "identity:verified": _GATEWAY,
     "identity:proof": _GATEWAY,
     "identity:rejected": frozenset({"gateway", "console"}),
