@@ -82,6 +82,7 @@ def summary(configuration: Configuration) -> dict[str, Any]:
         "sponsors": [{"match": one.match.text, "person": one.person} for one in configuration.sponsors],
         "upstreams": [_upstream(configuration, upstream) for upstream in configuration.upstreams],
         "rules": [_rule(rule) for rule in configuration.rules],
+        "tests": [case.name for case in configuration.tests],
         "retention_days": dict(configuration.retention),
         "notes": list(notes(configuration)),
     }
@@ -149,6 +150,8 @@ def _sections(configuration: Configuration) -> Iterator[tuple[str, Iterable[str]
     yield "Sponsors, who answer for machines", map(_explain_sponsor, configuration.sponsors)
     yield "Upstreams", map(_explain_upstream, configuration.upstreams)
     yield "Rules, the first match wins", [*map(_explain_rule, configuration.rules), "[red]deny[/red]   everything else"]
+    if configuration.tests:
+        yield "Tests, which `affidavit policy test` runs", (escape(case.name) for case in configuration.tests)
     yield "Notes", (f"[yellow]{escape(note)}[/yellow]" for note in notes(configuration))
 
 

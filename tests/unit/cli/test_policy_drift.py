@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from affidavit.cli import main
+from affidavit.cli import drifting, main
 from affidavit.clock import DAY
 from affidavit.evidence.canonical import encode
 from affidavit.policy.decide import RULES, Rule
@@ -99,6 +99,15 @@ def test_a_tool_that_no_rule_names_is_told_with_how_often_it_was_allowed(ledger,
     out = drift(FILE)[1]
     assert "warehouse/sql.explain  2 calls  was called and no rule names it; 1 of the calls were allowed" in out
     assert f"for instance {gateway.id}/7" in out
+
+
+def test_tools_beyond_all_measure_are_counted_together(ledger, gateway, drift, monkeypatch):
+    monkeypatch.setattr(drifting, "MAX_TOOLS", 1)
+    for target in ("sql.query", "a", "b"):
+        gateway.call(target=target)
+    ledger.settle()
+
+    assert found(drift, FILE) == [("unnamed_tool", "(others)/(others)", 2)]
 
 
 def test_a_sponsor_who_is_no_person_is_told_with_what_came_without_anybody(ledger, gateway, drift):

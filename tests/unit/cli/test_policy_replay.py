@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from affidavit.cli import main
+from affidavit.cli import main, replaying
 from affidavit.clock import DAY
 from affidavit.evidence.canonical import encode
 from fakes.ledger import Ledger, LedgerWriter
@@ -227,6 +227,63 @@ def test_the_gateways_own_calls_are_nobodys(ledger, gateway, told):
     assert told(SAME)[1]["calls"] == 0
 
 
+def test_groups_that_were_too_many_for_a_record_are_read_from_their_body(ledger, gateway, told):
+    """evidence-format section 4: a list that makes a record longer than 16 KiB becomes a body."""
+    groups = gateway.body(encode(["ops", "dba"]))
+    gateway.say(
+        "call:requested",
+        groups,
+        call="01a210d4-a2ae-70c8-9dc9-25b80fb477e1",
+        client={"ip": "192.0.2.7"},
+        method="tools/call",
+        policy={"decision": "allow", "digest": gateway.policy_digest, "rule": "reads-are-fine"},
+        principal=gateway.principal | {"groups": groups.reference()},
+        request=None,
+        target="sql.query",
+        upstream="warehouse",
+    )
+    ledger.settle()
+    rule = "  - {name: not-dbas, when: '\"dba\" in principal.groups', then: deny}\n"
+
+    assert [one["now"] for one in told(rule + SAME)[1]["findings"]] == ["deny"]
+    shutil.rmtree(ledger.root / "bodies" / "standard")
+    assert [one["unknown"] for one in told(rule + SAME)[1]["findings"]] == ["principal.groups"]
+
+
+def test_a_masked_target_is_unknown(ledger, gateway, told):
+    gateway.call(method="resources/read", target="https://w.test/?key=[masked:secrets:0123456789ab]")
+    ledger.settle()
+
+    status, said = told("  - {name: keys, when: target.endsWith('=1'), then: deny}\n" + SAME)
+
+    assert status == 1
+    assert [(one["finding"], one["unknown"]) for one in said["findings"]] == [("undecidable", "target")]
+
+
+def test_a_request_without_a_target_is_decided_by_whether_the_upstream_is_any_use(ledger, gateway, told):
+    gateway.call(method="tools/list", target=None, asked=b'{"id":1,"jsonrpc":"2.0","method":"tools/list"}')
+    ledger.settle()
+
+    assert told("  - {name: reads-are-fine, when: target == 'sql.query', then: allow}\n")[0] == 0
+    assert told("  - {name: reads-are-fine, when: target == 'x' && upstream == 'y', then: allow}\n")[0] == 1
+    known = "  - {name: reads-are-fine, when: claims.sub == 'ana', then: allow}\n"
+    assert told(known)[0] == 0
+    shutil.rmtree(ledger.root / "bodies" / "standard")
+    assert [one["finding"] for one in told(known)[1]["findings"]] == ["undecidable"]
+
+
+def test_differences_beyond_all_measure_are_counted_together(ledger, gateway, told, monkeypatch):
+    """Whoever may ask may ask for any name: memory is bounded, and nothing is left out of the count."""
+    monkeypatch.setattr(replaying, "MAX_DIFFERENCES", 2)
+    for number in range(5):
+        gateway.call(target=f"tool{number}")
+    ledger.settle()
+
+    found = told("  - {name: nothing, when: target == '', then: allow}\n")[1]["findings"]
+
+    assert [(one["target"], one["calls"]) for one in found] == [("(others)", 3), ("tool0", 1), ("tool1", 1)]
+
+
 ACCEPTED = """\
 - finding: changed
   target: sql.query
@@ -272,7 +329,7 @@ def test_an_accepted_difference_that_does_not_occur_fails(ledger, gateway, repla
         ("{[", "not YAML"),
     ],
 )
-def test_a_wrong_list_of_accepted_differences_is_refused(text, complaint, ledger, gateway, replay, tmp_path):
+def test_a_wrong_list_of_accepted_differences_is_refused(text, complaint, ledger, replay, tmp_path):
     ledger.settle()
     (tmp_path / "known.yaml").write_text(text)
 
