@@ -14,6 +14,7 @@ from affidavit.audit.review.calls import RecordedCall
 from affidavit.audit.timeline.values import text
 from affidavit.identity.principal import believed
 from affidavit.policy.configuration import Configuration, SponsorEntry
+from affidavit.policy.doubts import asks_directories
 from affidavit.policy.naming import Names, is_about_server_requests
 
 Kind = Literal["idle_rule", "unnamed_tool", "sponsor_without_person", "sponsored_by_nobody"]
@@ -44,6 +45,8 @@ class Drift:
 class Drifting:
     """Counts calls.
 
+    Where people also come from directories, a sponsor is missed only where a call came without anybody for it.
+
     Attributes:
         configuration: Whose rules are looked at.
         calls: So far.
@@ -58,9 +61,11 @@ class Drifting:
     _examples: dict[tuple[str, ...], str] = field(default_factory=dict)
     _orphans: tuple[SponsorEntry, ...] = field(init=False)
     _people: frozenset[str] = field(init=False)
+    _directories: bool = field(init=False)
 
     def __post_init__(self) -> None:
         self._people = frozenset(person.email for person in self.configuration.people)
+        self._directories = asks_directories(self.configuration)
         sponsors = self.configuration.sponsors
         self._orphans = tuple(one for one in sponsors if one.person not in self._people)
 
@@ -76,7 +81,7 @@ class Drifting:
         if call.said("method") == "tools/call" and call.policy:
             self._tool(call)
         attribution, person = text(call.principal.get("attribution")), text(call.principal.get("person"))
-        if attribution == "sponsored" and person not in self._people:
+        if attribution == "sponsored" and person not in self._people and not self._directories:
             self._count_sponsor(person, call)
         elif attribution == "none" and self._orphans:
             claims = believed(call.claims.value)
@@ -129,6 +134,8 @@ class Drifting:
         told = {one.person for one in self._orphans}
         for person in sorted(told | self._sponsors.keys()):
             calls = self._sponsors[person]
+            if self._directories and not calls:
+                continue  # a directory may know them, and nothing says otherwise
             stands = "sponsors and is not among people" if person in told else "sponsored calls and is not among people"
             yield Drift(
                 kind="sponsor_without_person" if person in told else "sponsored_by_nobody",

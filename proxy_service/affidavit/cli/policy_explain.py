@@ -25,6 +25,7 @@ from affidavit.errors import AffidavitError, Misconfigured
 from affidavit.policy.call_file import read_call
 from affidavit.policy.configuration import Configuration
 from affidavit.policy.explanation import Explanation, RuleOutcome, explain
+from affidavit.policy.partial import Answer, PartialPolicy
 
 _DESCRIPTION = """\
 Explain what the rules of FILE say of one call: the rule that decides, and each rule above it, with what its condition
@@ -77,11 +78,14 @@ def run(arguments: argparse.Namespace) -> int:
         raise Misconfigured("--record and --data go together: the record's id, and the data folder that holds it")
     configuration = read_policy(arguments.file)
     call = _call(arguments, configuration)
-    explanation = explain(configuration.policy(), call.facts)
+    policy = configuration.policy()
+    explanation = explain(policy, call.facts)
+    partial = PartialPolicy(policy)
+    possible = (partial.could_use if explanation.by_use else partial.decide)(call.facts, call.hidden)
     if arguments.json:
-        write_json(_form(explanation, call))
+        write_json(_form(explanation, call, possible))
     else:
-        _show(explanation, call, Page(Console(highlight=False)))
+        _show(explanation, call, possible, Page(Console(highlight=False)))
     return 0
 
 
@@ -101,7 +105,7 @@ def _call(arguments: argparse.Namespace, configuration: Configuration) -> Seen:
     return seen(found)
 
 
-def _form(explanation: Explanation, call: Seen) -> dict[str, Any]:
+def _form(explanation: Explanation, call: Seen, possible: Answer) -> dict[str, Any]:
     decision = explanation.decision
     return {
         "decision": decision.decision,
@@ -110,6 +114,7 @@ def _form(explanation: Explanation, call: Seen) -> dict[str, Any]:
         "effect": decision.effect,
         "by_use": explanation.by_use,
         "unknown": list(call.problems),
+        "decidable": possible.decision is not None,
         "rules": [_rule_form(one) for one in explanation.rules],
         "rules_below": explanation.after,
     }
@@ -132,7 +137,7 @@ def _rule_form(one: RuleOutcome) -> dict[str, Any]:
     }
 
 
-def _show(explanation: Explanation, call: Seen, page: Page) -> None:
+def _show(explanation: Explanation, call: Seen, possible: Answer, page: Page) -> None:
     decision = explanation.decision
     by = f"by {decision.rule}" if decision.rule else "by default"
     page.line(joined(verdict(decision.decision), harmless(by, "bold")))
@@ -143,6 +148,11 @@ def _show(explanation: Explanation, call: Seen, page: Page) -> None:
         )
     for problem in call.problems:
         page.line(harmless(problem, "yellow"), harmless("! ", "yellow"))
+    if possible.decision is None:
+        what = (
+            "What was true cannot be told: the decision depends on that. With what is here it comes out as it stands."
+        )
+        page.line(harmless(what, "bold yellow"), harmless("! ", "yellow"))
     for at, one in enumerate(explanation.rules, 1):
         page.line()
         _show_rule(at, one, page)

@@ -8,10 +8,12 @@ Source: architecture "Configuration"; identity-and-approvals "Which human starte
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from affidavit.policy.configuration import Configuration
 from affidavit.policy.decide import RULES, VARIABLES, Rule
 from affidavit.policy.reads import reads
+from affidavit.policy.yaml_lines import read_yaml
 
 _PEOPLE = frozenset({"person", "ci-person", "delegated", "sponsored"})
 
@@ -24,6 +26,8 @@ def doubts(configuration: Configuration) -> Iterator[str]:
     yield from _sponsors(configuration)
     if not any(rule.then != "deny" for rule in configuration.rules):
         yield "no rule allows anything: every call will be denied"
+    if _top(configuration).get("masking") == []:
+        yield "masking is switched off: credentials and whatever else is said will stand in the evidence as they are"
 
 
 def _unreachable(rules: tuple[Rule, ...]) -> Iterator[str]:
@@ -73,8 +77,18 @@ def _may_match(rule: Rule, attribution: str) -> bool:
     return rule.when.evaluate(RULES.bind({"principal.attribution": attribution})) is not False
 
 
+def asks_directories(configuration: Configuration) -> bool:
+    """Tell whether people also come from directories, so that the file alone does not say who is known."""
+    return bool(_top(configuration).get("directories"))
+
+
+def _top(configuration: Configuration) -> dict[str, Any]:
+    top: dict[str, Any] = read_yaml(configuration.text).value
+    return top
+
+
 def _sponsors(configuration: Configuration) -> Iterator[str]:
     people = {person.email for person in configuration.people}
     for sponsor in configuration.sponsors:
-        if sponsor.person not in people:
+        if sponsor.person not in people and not asks_directories(configuration):
             yield f"{sponsor.person} sponsors, but is not among people: such jobs have nobody behind them"

@@ -3,12 +3,15 @@
 import json
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from affidavit.cli import main
 from affidavit.evidence.canonical import encode
+from affidavit.policy.document import load
+from affidavit.policy.doubts import doubts
 from fakes.ledger import Ledger
 
 HEAD = """\
@@ -116,6 +119,21 @@ def test_what_is_probably_not_meant_is_told_and_is_no_error(rules, doubt, run):
 
     assert status == 0
     assert doubt in out
+
+
+def test_masking_that_is_switched_off_is_a_doubt():
+    configuration = load(Path("x"), (HEAD + RULES).encode())
+
+    assert list(doubts(configuration)) == []
+    assert "masking is switched off" in " ".join(doubts(replace(configuration, text=b"masking: []")))
+
+
+def test_where_directories_know_people_the_file_alone_makes_no_doubt():
+    text = (HEAD + RULES).replace("person: ana@example.com", "person: bo@example.com")
+    configuration = load(Path("x"), text.encode())
+
+    assert list(doubts(configuration)) != []
+    assert list(doubts(replace(configuration, text=b"directories: [{name: okta}]"))) == []
 
 
 def test_a_sponsor_who_is_no_person_is_a_doubt(run, monkeypatch):
@@ -360,6 +378,7 @@ def test_what_of_a_recorded_call_is_not_known_is_told(ledger, run):
     _, out, _ = run("explain", RULES, "--record", f"{gateway.id}/5", "--data", str(ledger.root))
 
     assert "! the arguments are not here: its bodies object is not there" in out
+    assert "! What was true cannot be told" in out
 
 
 def test_a_record_that_is_no_call_is_refused(ledger, run):
