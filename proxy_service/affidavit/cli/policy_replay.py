@@ -77,6 +77,11 @@ def add_parser(subparsers: Any) -> None:
     add_over(parser)
     parser.add_argument("--expect", type=Path, metavar="FILE", help="differences that are known and accepted, YAML")
     parser.add_argument("--rules", action="store_true", help="calls that another rule decides alike are findings, too")
+    parser.add_argument(
+        "--attribute",
+        action="store_true",
+        help="who somebody is, NEW's issuers, people and sponsors say, from the recorded claims; else the record does",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(run=run)
 
@@ -88,7 +93,7 @@ def run(arguments: argparse.Namespace) -> int:
     accepted = read_accepted(read(arguments.expect), str(arguments.expect)) if arguments.expect else []
     began = since(arguments, system_clock())
     kinds: tuple[Kind, ...] = (*_KINDS, "other_rule") if arguments.rules else _KINDS
-    outcome = _Outcome(Replay(configuration), accepted, kinds, began)
+    outcome = _Outcome(Replay(configuration, attributes=arguments.attribute), accepted, kinds, began)
     try:
         with records(arguments, errors) as reader, Bar(errors, "replaying") as bar:
             _replay(outcome, reader, bar)

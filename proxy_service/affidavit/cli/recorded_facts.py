@@ -1,11 +1,11 @@
 """Recorded calls as the rules of another file would see them, and what of them nobody knows any more.
 
-Who somebody was is what the record says: the file that is asked changes neither people nor groups of what happened.
+Who somebody was is what the record says, unless whoever asks wants it told anew from the claims of the credential.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,8 @@ from affidavit.audit.timeline.values import mapping, text
 from affidavit.identity.principal import believed
 from affidavit.policy.decide import VARIABLES, Facts
 from affidavit.policy.reads import Path
+
+Attribute = Callable[[Mapping[str, Any]], Mapping[str, Any]]  # claims to the values of variables, by their names
 
 _ALL: tuple[Path, ...] = ((),)
 _NAMES = ("attribution", "issuer", "subject", "email", "person", "run")
@@ -34,12 +36,16 @@ class Seen:
     problems: tuple[str, ...]
 
 
-def seen(call: RecordedCall, named: Collection[str] = frozenset(VARIABLES)) -> Seen:
+def seen(call: RecordedCall, named: Collection[str] = frozenset(VARIABLES), attribute: Attribute | None = None) -> Seen:
     """Return what the rules of a file see of a call.
 
     Args:
         call: As recorded.
         named: The variables that a rule names; what none names is not read.
+        attribute: Says who bears a credential, in the place of what was recorded.
+
+    Raises:
+        Misconfigured: As `attribute` does.
     """
     hidden: dict[str, tuple[Path, ...]] = {}
     problems: list[str] = []
@@ -51,7 +57,13 @@ def seen(call: RecordedCall, named: Collection[str] = frozenset(VARIABLES)) -> S
             problems.append(_problem(name, known, paths))
         return known.value
 
-    principal = {**_principal(call), "claims": believed(found("claims", call.claims) if "claims" in named else {})}
+    claims = found("claims", call.claims) if "claims" in named or attribute else {}
+    principal = {**_principal(call), "claims": believed(claims)}
+    if attribute is not None:
+        if "claims" in hidden:
+            hidden.update(dict.fromkeys((name for name in principal if name != "claims"), _ALL))
+        else:
+            principal = dict(attribute(claims))
     if principal["principal.groups"] is None:
         hidden["principal.groups"], principal["principal.groups"] = _ALL, []
         problems.append("the groups are not here")

@@ -5,17 +5,19 @@ Holds one entry for each kind of difference, not for each call.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from affidavit.audit.review.calls import RecordedCall
 from affidavit.audit.timeline.values import text
-from affidavit.cli.recorded_facts import Seen, seen
+from affidavit.cli.recorded_facts import seen
+from affidavit.cli.written_calls import attributed
 from affidavit.clock import Micros
+from affidavit.errors import Misconfigured
 from affidavit.mcp.calls import needs_target
 from affidavit.policy.configuration import Configuration
-from affidavit.policy.partial import Answer, PartialPolicy
+from affidavit.policy.partial import Answer, PartialPolicy, Possible
 from affidavit.policy.reads import Hidden, Read
 
 Kind = Literal["changed", "undecidable", "other_rule"]
@@ -23,6 +25,7 @@ Kind = Literal["changed", "undecidable", "other_rule"]
 EXAMPLES = 3  # record ids that are shown of a difference
 MAX_DIFFERENCES = 10_000  # kinds of difference that are told apart; the rest are counted together
 NO_RULE = "(no rule)"
+UNKNOWN_ISSUER = "unauthenticated"  # in the place of a decision: nobody would have asked a rule
 _OTHERS = "(others)"
 
 
@@ -72,18 +75,21 @@ class Replay:
     """Decides recorded calls by another policy.
 
     Attributes:
+        attributes: Whether who somebody was is told anew, by the new file's issuers, people and sponsors.
         calls: Looked at.
         same: Of them, decided as before.
         unasked: Of them, refused before the policy was asked.
     """
 
     configuration: Configuration
+    attributes: bool = False
     differences: dict[Difference, Tally] = field(default_factory=dict)
     calls: int = 0
     same: int = 0
     unasked: int = 0
     _policy: PartialPolicy = field(init=False)
     _named: frozenset[str] = field(init=False)
+    _last: tuple[Mapping[str, Any], Mapping[str, Any]] | None = None
 
     def __post_init__(self) -> None:
         self._policy = PartialPolicy(self.configuration.policy())
@@ -92,7 +98,7 @@ class Replay:
     @property
     def reads_claims(self) -> bool:
         """Whether a rule looks at the claims of the credential."""
-        return "claims" in self._named
+        return self.attributes or "claims" in self._named
 
     def take(self, call: RecordedCall) -> None:
         """Decide one call again and compare."""
@@ -101,9 +107,7 @@ class Replay:
         if not was:
             self.unasked += 1
             return
-        facts = seen(call, self._named)
-        answer = self._answer(facts)
-        found = _compared(call, was, text(call.policy.get("rule")) or NO_RULE, answer, facts.hidden)
+        found = _compared(call, was, *self._answer(call))
         if found is None:
             self.same += 1
         else:
@@ -114,9 +118,19 @@ class Replay:
         mine = ((found, tally) for found, tally in self.differences.items() if found.kind in kinds)
         yield from sorted(mine, key=lambda one: (one[0].kind, -one[1].count, one[0]))
 
-    def _answer(self, call: Seen) -> Answer:
-        ask = self._policy.decide if needs_target(call.facts.method) else self._policy.could_use
-        return ask(call.facts, call.hidden)
+    def _answer(self, call: RecordedCall) -> tuple[Answer, Hidden]:
+        try:
+            what = seen(call, self._named, self._attribute if self.attributes else None)
+        except Misconfigured:
+            return Answer((Possible(UNKNOWN_ISSUER, None),)), {}
+        ask = self._policy.decide if needs_target(what.facts.method) else self._policy.could_use
+        return ask(what.facts, what.hidden), what.hidden
+
+    def _attribute(self, claims: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return who bears a credential; its claims are the same object for all its calls."""
+        if self._last is None or self._last[0] is not claims:
+            self._last = claims, attributed(claims, self.configuration)
+        return self._last[1]
 
     def _count(self, found: Difference, call: RecordedCall) -> None:
         tally = self.differences.get(found)
@@ -127,7 +141,8 @@ class Replay:
         tally.add(call)
 
 
-def _compared(call: RecordedCall, was: str, was_rule: str, answer: Answer, hidden: Hidden) -> Difference | None:
+def _compared(call: RecordedCall, was: str, answer: Answer, hidden: Hidden) -> Difference | None:
+    was_rule = text(call.policy.get("rule")) or NO_RULE
     now, rule = answer.decision, answer.rule or NO_RULE
     if now == was and (len(answer.possible) > 1 or rule == was_rule):
         return None

@@ -5,6 +5,7 @@ What is not said is what it would be in the gateway where that follows from the 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from affidavit.clock import Micros
@@ -45,7 +46,7 @@ def facts_of(call: WrittenCall, configuration: Configuration, now: Micros) -> Fa
 def principal_of(call: WrittenCall, configuration: Configuration) -> dict[str, Any]:
     """Return the values of all variables that are about the principal."""
     if call.principal is None:
-        return _attributed(dict(call.claims or {}), configuration)
+        return attributed(call.claims or {}, configuration)
     return recorded_variables(call.principal, configuration) | {"claims": believed(call.claims or {})}
 
 
@@ -68,11 +69,16 @@ def recorded_variables(one: WrittenPrincipal, configuration: Configuration) -> d
     }
 
 
-def _attributed(claims: dict[str, Any], configuration: Configuration) -> dict[str, Any]:
-    entry = next((one for one in configuration.issuers if one.issuer == claims["iss"]), None)
+def attributed(claims: Mapping[str, Any], configuration: Configuration) -> dict[str, Any]:
+    """Return the values of all variables about the bearer of a token's claims, by a file's issuers and people.
+
+    Raises:
+        Misconfigured: The file does not know the issuer.
+    """
+    entry = next((one for one in configuration.issuers if one.issuer == claims.get("iss")), None)
     if entry is None:
         known = ", ".join(one.issuer for one in configuration.issuers)
-        raise Misconfigured(f"no issuer {claims['iss']!r} is in {configuration.path}; known are {known}")
+        raise Misconfigured(f"no issuer {claims.get('iss')!r} is in {configuration.path}; known are {known}")
     issuer = Issuer(
         name=entry.name,
         issuer=entry.issuer,
@@ -85,5 +91,5 @@ def _attributed(claims: dict[str, Any], configuration: Configuration) -> dict[st
         [Person(email=one.email, github_id=one.github_id, groups=one.groups) for one in configuration.people],
         [Sponsor(matches=one.matches, person=one.person) for one in configuration.sponsors],
     )
-    credential = Credential(header={}, claims=claims, token_sha256="", expires=0)
+    credential = Credential(header={}, claims=dict(claims), token_sha256="", expires=0)
     return dict(attribute(issuer, credential, directory).variables)

@@ -175,6 +175,27 @@ def test_claims_are_those_that_were_said_when_the_credential_was_first_used(ledg
     assert told("  - {name: his, when: claims.sub == 'bo', then: deny}\n" + SAME, "--since", late)[0] == 0
 
 
+def test_who_somebody_is_can_be_told_anew_by_the_people_of_the_new_file(ledger, gateway, told):
+    """The claims that the gateway verified are recorded; the file says what becomes of them."""
+    body = gateway.body(encode({"claims": {"iss": "https://issuer.test", "sub": "bo"}, "header": {}}))
+    bo = gateway.principal | {"token_sha256": "b" * 64}
+    gateway.say("identity:verified", body, principal=bo, token_sha256="b" * 64, claims=body.reference())
+    gateway.call(principal=bo)
+    gateway.call()
+    ledger.settle()
+    rule = "  - {name: hers, when: principal.person == 'ana@example.com', then: allow}\n"
+
+    assert [one["finding"] for one in told(rule, "--rules")[1]["findings"]] == ["other_rule"]
+    found = told(rule, "--attribute")[1]["findings"]
+
+    assert [(one["was"], one["now"], one["calls"]) for one in found] == [
+        ("allow", "deny", 1),
+        ("allow", "unauthenticated", 1),
+    ]
+    shutil.rmtree(ledger.root / "bodies" / "standard")
+    assert [one["finding"] for one in told(rule, "--attribute")[1]["findings"]] == ["undecidable"]
+
+
 def test_claims_that_nobody_said_are_unknown(ledger, gateway, told):
     stranger = gateway.principal | {"token_sha256": hashlib.sha256(b"another").hexdigest()}
     gateway.call(asked=asked(sql="select 1"), principal=stranger)
