@@ -102,7 +102,7 @@ def _call(arguments: argparse.Namespace, configuration: Configuration) -> Seen:
     found = recorded_call(reader, named[1], call_id) if isinstance(call_id, str) else None
     if found is None:
         raise AffidavitError(f"no record {arguments.record} of a call by somebody who was authenticated is here")
-    return seen(found)
+    return seen(found, configuration.policy().surroundings)
 
 
 def _form(explanation: Explanation, call: Seen, possible: Answer) -> dict[str, Any]:

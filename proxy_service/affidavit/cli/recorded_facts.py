@@ -13,13 +13,14 @@ from affidavit.audit.review.calls import Known, RecordedCall
 from affidavit.audit.review.masked import TOKEN, masked_paths
 from affidavit.audit.timeline.values import mapping, text
 from affidavit.identity.principal import believed
-from affidavit.policy.decide import VARIABLES, Facts
+from affidavit.mcp.calls import needs_target
+from affidavit.policy.facts import OF_ARGUMENTS, STATEMENT, VARIABLES, Facts, Surroundings
 from affidavit.policy.reads import Path
 
 Attribute = Callable[[Mapping[str, Any]], Mapping[str, Any]]  # claims to the values of variables, by their names
 
 _ALL: tuple[Path, ...] = ((),)
-_NAMES = ("attribution", "issuer", "subject", "email", "person", "run")
+_NAMES = ("attribution", "issuer", "subject", "email", "person", "actor", "on_behalf_of", "run")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +37,17 @@ class Seen:
     problems: tuple[str, ...]
 
 
-def seen(call: RecordedCall, named: Collection[str] = frozenset(VARIABLES), attribute: Attribute | None = None) -> Seen:
+def seen(
+    call: RecordedCall,
+    around: Surroundings,
+    named: Collection[str] = frozenset(VARIABLES),
+    attribute: Attribute | None = None,
+) -> Seen:
     """Return what the rules of a file see of a call.
 
     Args:
         call: As recorded.
+        around: What else the file tells its rules.
         named: The variables that a rule names; what none names is not read.
         attribute: Says who bears a credential, in the place of what was recorded.
 
@@ -67,14 +74,19 @@ def seen(call: RecordedCall, named: Collection[str] = frozenset(VARIABLES), attr
     if principal["principal.groups"] is None:
         hidden["principal.groups"], principal["principal.groups"] = _ALL, []
         problems.append("the groups are not here")
+    reads_arguments = needs_target(call.said("method")) and not OF_ARGUMENTS.isdisjoint(named)
     facts = Facts(
         principal=principal,
         ip=call.ip,
         upstream=call.said("upstream"),
         method=call.said("method"),
         target=call.said("target"),
-        arguments=found("arguments", call.arguments()) if "arguments" in named else {},
+        arguments=found("arguments", call.arguments()) if reads_arguments else {},
+        session=call.said("session"),
+        now=call.record.at,
     )
+    if _hides_statement(facts, around, hidden.get("arguments", ())):
+        hidden.update(dict.fromkeys(STATEMENT, _ALL))
     for name in _masked_texts(facts):
         hidden[name] = _ALL
         problems.append(f"{name} was masked when it was recorded")
@@ -90,10 +102,21 @@ def _principal(call: RecordedCall) -> dict[str, Any]:
     }
 
 
+def _hides_statement(facts: Facts, around: Surroundings, hidden: Collection[Path]) -> bool:
+    """Tell whether something is masked in the statement that the arguments hold."""
+    source = around.statements.get((facts.upstream, facts.target))
+    if source is None or not hidden or facts.arguments is None:
+        return False
+    statement = source.text(facts.arguments)
+    return () in hidden or (statement is not None and TOKEN.search(statement) is not None)
+
+
 def _masked_texts(facts: Facts) -> Iterator[str]:
-    for name, value in (("target", facts.target), ("method", facts.method), ("client.ip", facts.ip)):
+    for name, value in (("target", facts.target), ("method", facts.method), ("session", facts.session)):
         if TOKEN.search(value):
             yield name
+    if TOKEN.search(facts.ip):
+        yield from ("client.ip", "client.networks")
     for name, value in facts.principal.items():
         if isinstance(value, str) and TOKEN.search(value):
             yield name

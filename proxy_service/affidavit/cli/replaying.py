@@ -119,8 +119,9 @@ class Replay:
         yield from sorted(mine, key=lambda one: (one[0].kind, -one[1].count, one[0]))
 
     def _answer(self, call: RecordedCall) -> tuple[Answer, Hidden]:
+        around = self._policy.policy.surroundings
         try:
-            what = seen(call, self._named, self._attribute if self.attributes else None)
+            what = seen(call, around, self._named, self._attribute if self.attributes else None)
         except Misconfigured:
             return Answer((Possible(UNKNOWN_ISSUER, None),)), {}
         ask = self._policy.decide if needs_target(what.facts.method) else self._policy.could_use

@@ -12,6 +12,7 @@ from affidavit.clock import Micros
 from affidavit.errors import Misconfigured
 from affidavit.identity.attribution import Directory, Issuer, Person, Sponsor, attribute
 from affidavit.identity.principal import Credential, believed
+from affidavit.mcp.calls import needs_target
 from affidavit.policy.cases import WrittenCall, WrittenPrincipal
 from affidavit.policy.configuration import Configuration
 from affidavit.policy.decide import Facts
@@ -39,7 +40,9 @@ def facts_of(call: WrittenCall, configuration: Configuration, now: Micros) -> Fa
         upstream=call.upstream,
         method=call.method,
         target=call.target,
-        arguments=call.arguments,
+        arguments=call.arguments if needs_target(call.method) else {},
+        session=call.session,
+        now=now if call.now is None else call.now,
     )
 
 
@@ -64,6 +67,8 @@ def recorded_variables(one: WrittenPrincipal, configuration: Configuration) -> d
         "principal.email": one.email or "",
         "principal.person": person or "",
         "principal.groups": list(groups),
+        "principal.actor": one.actor or "",
+        "principal.on_behalf_of": one.on_behalf_of or "",
         "principal.run": one.run or "",
         "principal.claims": dict(one.claims),
     }

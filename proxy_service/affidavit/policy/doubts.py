@@ -24,6 +24,7 @@ def doubts(configuration: Configuration) -> Iterator[str]:
     for rule in configuration.rules:
         yield from _of_rule(rule)
     yield from _sponsors(configuration)
+    yield from _approvers(configuration)
     if not any(rule.then != "deny" for rule in configuration.rules):
         yield "no rule allows anything: every call will be denied"
     if _top(configuration).get("masking") == []:
@@ -51,10 +52,10 @@ def _of_rule(rule: Rule) -> Iterator[str]:
         yield f"{rule.name}: its condition always fails, " + (
             "so it never matches" if rule.then == "allow" else "so it always matches"
         )
-    if rule.then == "allow" and not rule.serves("none") and _only_nobody(rule):
+    if rule.then != "deny" and not rule.serves("none") and _only_nobody(rule):
         yield (
             f"{rule.name} serves nobody: it asks for attribution none, for whom a rule must name a target or a method "
-            "and say effect: read"
+            "and say effect: read, or name an approver"
         )
     if rule.then == "allow" and not rule.when.names:
         yield f"{rule.name} allows everything, to everybody behind whom somebody stands"
@@ -85,6 +86,18 @@ def asks_directories(configuration: Configuration) -> bool:
 def _top(configuration: Configuration) -> dict[str, Any]:
     top: dict[str, Any] = read_yaml(configuration.text).value
     return top
+
+
+def _approvers(configuration: Configuration) -> Iterator[str]:
+    if asks_directories(configuration):
+        return  # which may know them
+    known = {person.email for person in configuration.people}
+    known |= {f"group:{group}" for person in configuration.people for group in person.groups}
+    for rule in configuration.rules:
+        for approver in rule.approval.approvers if rule.approval else ():
+            if approver not in known:
+                what = "no person among people is in it" if approver.startswith("group:") else "is not among people"
+                yield f"{rule.name}: the approver {approver} {what}: nobody can approve in that name"
 
 
 def _sponsors(configuration: Configuration) -> Iterator[str]:

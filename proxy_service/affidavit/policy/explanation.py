@@ -46,7 +46,7 @@ class RuleOutcome:
         matched: Whether it counts as matched: a condition that fails does, for a rule that denies.
         decides: Whether the decision is this rule's.
         parts: Of its condition, where it has more than one.
-        values: Of all variables that its condition names.
+        values: Of all variables that its condition names; one that cannot be told is absent.
     """
 
     rule: Rule
@@ -81,23 +81,23 @@ def explain(policy: Policy, facts: Facts) -> Explanation:
     bound = variables(policy, facts)
     rules: list[RuleOutcome] = []
     for rule in policy.rules:
-        rules.append(_outcome(rule, facts, bound, decides=rule.name == decision.rule))
+        rules.append(_outcome(policy, rule, facts, bound, decides=rule.name == decision.rule))
         if rules[-1].decides:
             break
     return Explanation(decision=decision, rules=tuple(rules), after=len(policy.rules) - len(rules), by_use=by_use)
 
 
-def _outcome(rule: Rule, facts: Facts, bound: Any, *, decides: bool) -> RuleOutcome:
+def _outcome(policy: Policy, rule: Rule, facts: Facts, bound: Any, *, decides: bool) -> RuleOutcome:
     outcome, why = _came_to(rule.when, bound)
     shape = skeleton(rule.when.text)
     return RuleOutcome(
         rule=rule,
         outcome=outcome,
         why=why,
-        matched=outcome == "true" or (outcome == "failed" and rule.then != "allow"),
+        matched=rule.matches({"true": True, "false": False, "failed": None}[outcome]),
         decides=decides,
         parts=() if isinstance(shape, Part) else tuple(_parts(shape, bound)),
-        values=values(facts, sorted(rule.when.names)),
+        values=values(policy, facts, sorted(rule.when.names)),
     )
 
 

@@ -16,13 +16,14 @@ from typing import Any
 from affidavit.policy.condition import Condition
 from affidavit.policy.decide import RULES, VARIABLES, Facts, Policy, Rule
 from affidavit.policy.reads import Hidden, Read, reads, touched
-from affidavit.policy.sight import by, variables
+from affidavit.policy.sight import variables
 from affidavit.policy.skeleton import Join, Part, Shape, skeleton
 
 Outcomes = int  # what a condition may come to: a set of the next three
 TRUE, FALSE, FAILED = 1, 2, 4
 ANY = TRUE | FALSE | FAILED
 _SINGLE = (TRUE, FALSE, FAILED)
+_ATTRIBUTION, _SCOPES = Read("principal.attribution", ()), Read("claims", ())  # a token's scopes stand in its claims
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ class PartialPolicy:
 
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
-        self.reads = tuple(reads(rule.when.text, VARIABLES) for rule in policy.rules)
+        self.reads = tuple(reads(rule.when.text, VARIABLES) + _beside(rule) for rule in policy.rules)
         self._pieces: dict[str, Piece | Pieces] = {}
 
     def decide(self, facts: Facts, hidden: Hidden) -> Answer:
@@ -104,13 +105,14 @@ class PartialPolicy:
         unknown: list[Read] = []
         sight = _Sight(hidden, variables(self.policy, facts), variables(self.policy, facts, hidden))
         for rule, read in zip(self.policy.rules, self.reads, strict=True):
+            if _excluded(rule, facts, hidden):
+                continue
             outcome = self._outcome(rule, read, sight)
             if outcome not in _SINGLE:
                 unknown += [one for one in read if one.touches(hidden)]
             matching = outcome & _matching(rule)
             if matching:
-                decision = by(self.policy, rule, facts)
-                possible.append(Possible(decision.decision, decision.rule))
+                possible += self._says(rule, facts, hidden)
             if matching == outcome:
                 return _answer(possible, unknown)
         return _answer([*possible, Possible("deny", None)], unknown)
@@ -126,6 +128,13 @@ class PartialPolicy:
     def _meets(self, hidden: Hidden) -> bool:
         return bool(hidden) and any(touched(read, hidden) for read in self.reads)
 
+    def _says(self, rule: Rule, facts: Facts, hidden: Hidden) -> Iterable[Possible]:
+        """Yield what a rule that matches may say: it denies whom it does not serve, or whose token lacks a scope."""
+        yield Possible(self.policy.says(rule, facts).decision, rule.name)
+        if touched(_beside(rule), hidden):
+            yield Possible("deny", rule.name)
+            yield Possible(rule.then, rule.name)
+
     def _outcome(self, rule: Rule, read: tuple[Read, ...], sight: _Sight) -> Outcomes:
         if not touched(read, sight.hidden):
             return _known(rule.when.evaluate(sight.all))
@@ -136,6 +145,19 @@ class PartialPolicy:
         if pieces is None:
             pieces = self._pieces[rule.name] = compiled(skeleton(rule.when.text))
         return _evaluate(pieces, sight.all, sight.hidden)
+
+
+def _beside(rule: Rule) -> tuple[Read, ...]:
+    """Return what a rule reads beside its condition."""
+    if rule.then == "deny":
+        return ()
+    return (_ATTRIBUTION, _SCOPES) if rule.scopes else (_ATTRIBUTION,)
+
+
+def _excluded(rule: Rule, facts: Facts, hidden: Hidden) -> bool:
+    """Tell whether a rule is about other upstreams, methods or targets, so that its condition is false."""
+    asked = {"upstream": facts.upstream, "method": facts.method, "target": facts.target}
+    return any(name not in hidden and asked[name] not in words for name, words in rule.when.pins.items())
 
 
 def compiled(shape: Shape) -> Piece | Pieces:
@@ -188,7 +210,7 @@ _NEGATED = [
 
 
 def _matching(rule: Rule) -> Outcomes:
-    return TRUE if rule.then == "allow" else TRUE | FAILED
+    return TRUE | FAILED if rule.matches(None) else TRUE
 
 
 def _answer(possible: list[Possible], unknown: list[Read]) -> Answer:

@@ -162,4 +162,4 @@ class TestSection(Section):
     rule: Name | None = None
 
     def entry(self) -> Case:
-        return Case(name=self.name, call=self.call.entry(), expect=self.expect, rule=self.rule)  # type: ignore[arg-type]
+        return Case(name=self.name, call=self.call.entry(), expect=self.expect, rule=self.rule)
