@@ -98,6 +98,37 @@ def test_a_request_without_a_target_that_looks_at_nothing_unknown_is_decided():
     assert rules.could_use(call(), {"principal.groups": [()]}).decision is None
 
 
+def test_a_token_whose_scopes_nobody_knows_may_be_denied():
+    """A rule that wants a scope denies a token without it (`insufficient_scope`)."""
+    rule = Rule(name="a", when=RULES.compile("true"), then="allow", scopes=("warehouse",))
+    rules = PartialPolicy(Policy([rule], ""))
+
+    answer = rules.decide(call(), {"claims": [()]})
+
+    assert {one.decision for one in answer.possible} == {"allow", "deny"}
+    assert rules.decide(call(), {}).decision == "deny"
+
+
+def test_an_attribution_that_nobody_knows_may_be_none():
+    rules = partial(("true", "allow"))
+
+    assert rules.decide(call(), {"principal.attribution": [()]}).decision is None
+
+
+def test_a_failure_counts_as_matched_for_whoever_wants_an_approval():
+    rule = Rule(name="a", when=RULES.compile("arguments.missing == 1 || arguments.sql == 'x'"), then="require_approval")
+    rules = PartialPolicy(Policy([rule], ""))
+
+    assert rules.decide(call(sql=TOKEN), MASKED).decision == "require_approval"
+
+
+def test_a_rule_about_another_target_is_not_in_the_way():
+    rules = partial(("target == 'other' && arguments.sql == 'x'", "deny"), ("true", "allow"))
+
+    assert rules.decide(call(sql=TOKEN), MASKED).rule == "b"
+    assert rules.decide(call(sql=TOKEN), MASKED | {"target": [()]}).decision is None
+
+
 ATOMS = st.sampled_from(
     [
         "arguments.sql == 'x'",
