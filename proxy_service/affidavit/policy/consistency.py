@@ -21,6 +21,8 @@ WELL_KNOWN_KEYS = {
     "https://token.actions.githubusercontent.com": "https://token.actions.githubusercontent.com/.well-known/jwks",
 }
 
+MAX_MASKING_RULES = 200  # each is looked for in every message
+
 _UNIQUE = (
     ("issuers", "name"),
     ("issuers", "issuer"),
@@ -29,6 +31,7 @@ _UNIQUE = (
     ("upstreams", "name"),
     ("rules", "name"),
     ("tests", "name"),
+    ("masking", "name"),
 )
 _CREDENTIALS = ("header", "google_id_token", "google_access_token", "secret")
 
@@ -53,6 +56,7 @@ def contradictions(tree: Tree) -> list[Problem]:
         if top.get(name) == []:
             complain((name,), "there must be at least one")
     _check_tests(top, complain)
+    _check_masking(top, complain)
     _check_retention(top, complain)
     return problems
 
@@ -117,6 +121,22 @@ def _check_tests(top: dict[str, Any], complain: Complain) -> None:
 
 def _names(top: dict[str, Any], section: str) -> list[str]:
     return [name for _, entry in _entries(top, section) if isinstance(name := entry.get("name"), str)]
+
+
+def _check_masking(top: dict[str, Any], complain: Complain) -> None:
+    known = [upstream.get("name") for _, upstream in _entries(top, "upstreams")]
+    for place, rule in _entries(top, "masking"):
+        named = rule.get("upstreams")
+        for i, name in enumerate(named if isinstance(named, list) else []):
+            if isinstance(name, str) and name not in known:
+                names = [one for one in known if isinstance(one, str)]
+                complain(
+                    (*place, "upstreams", i),
+                    f"no upstream '{name}'{did_you_mean(name, names)}; known are {', '.join(names)}",
+                )
+    rules = top.get("masking")
+    if isinstance(rules, list) and len(rules) > MAX_MASKING_RULES:
+        complain(("masking",), f"at most {MAX_MASKING_RULES} rules, please")
 
 
 def _check_retention(top: dict[str, Any], complain: Complain) -> None:

@@ -29,6 +29,7 @@ from affidavit.policy.credentials import CredentialEntry, FileHeader, GoogleAcce
 from affidavit.policy.decide import RULES, Rule
 from affidavit.policy.problems import ConfigurationErrors, Place
 from affidavit.policy.section import Class, Duration, Email, File, Name, Section, SecureUrl, text
+from affidavit.policy.sections.masking import MaskingSection, entries
 from affidavit.policy.sections.tests import TestSection
 from affidavit.policy.yaml_lines import Unreadable, read_yaml
 
@@ -191,7 +192,7 @@ class RuleSection(Section):  # noqa: D101
 class Document(Section):
     """The whole file."""
 
-    LATER = ("masking", "channels", "directories", "approvals", "revocation", "witnesses", "networks")
+    LATER = ("channels", "directories", "approvals", "revocation", "witnesses", "networks")
 
     version: Annotated[int, BeforeValidator(_version)]
     origin: Annotated[str, text(fields.origin)]
@@ -202,6 +203,7 @@ class Document(Section):
     upstreams: list[UpstreamSection]
     rules: list[RuleSection] = []
     tests: list[TestSection] = []
+    masking: list[MaskingSection] | None = None
     retention: dict[Class, Days] = {STANDARD: 400}
 
     def configuration(self, path: Path, content: bytes) -> Configuration:
@@ -218,6 +220,7 @@ class Document(Section):
             upstreams=tuple(upstream.entry(folder) for upstream in self.upstreams),
             rules=tuple(rule.entry() for rule in self.rules),
             tests=tuple(test.entry() for test in self.tests),
+            masking=entries(self.masking),
             retention=dict(self.retention),
         )
 

@@ -27,7 +27,7 @@ def doubts(configuration: Configuration) -> Iterator[str]:
     yield from _approvers(configuration)
     if not any(rule.then != "deny" for rule in configuration.rules):
         yield "no rule allows anything: every call will be denied"
-    if _top(configuration).get("masking") == []:
+    if not configuration.masking:
         yield "masking is switched off: credentials and whatever else is said will stand in the evidence as they are"
 
 

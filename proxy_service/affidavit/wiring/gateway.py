@@ -44,7 +44,7 @@ from affidavit.identity.authenticator import Authenticator
 from affidavit.identity.jwks import IssuerKeys, KeySet
 from affidavit.identity.principal import Credential, Principal
 from affidavit.masking.mask import Masker
-from affidavit.masking.tokens import Tokens
+from affidavit.masking.tokens import PURPOSE, Tokens
 from affidavit.mcp.sessions import KEY_BYTES, SessionSeal
 from affidavit.policy.configuration import Configuration, UpstreamEntry
 from affidavit.policy.document import STANDARD
@@ -208,7 +208,8 @@ def _assemble(
 
 
 def _in_force(ports: Ports, configuration: Configuration) -> InForce:
-    return InForce(policy=configuration.policy(), masker=Masker((), Tokens(derive(ports.secret, "masks"))))
+    masker = Masker(configuration.masking, Tokens(derive(ports.secret, PURPOSE)))
+    return InForce(policy=configuration.policy(), masker=masker)
 
 
 def _register(configuration: Configuration, ports: Ports) -> Writer:
