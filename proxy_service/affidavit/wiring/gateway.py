@@ -32,6 +32,7 @@ from affidavit.gateway.doorman import Doorman
 from affidavit.gateway.forward import HttpForwarder
 from affidavit.gateway.in_force import InForce
 from affidavit.gateway.introductions import Introductions
+from affidavit.gateway.masks import Masks
 from affidavit.gateway.listing import Listing, own_permit
 from affidavit.gateway.ports import DefinitionLedger, Telemetry
 from affidavit.gateway.reading import Reading
@@ -176,14 +177,15 @@ def _assemble(
 ) -> Gateway:
     fingerprints = Fingerprints(ports.secret)
     introductions = Introductions(recorder, ports.clock, STANDARD)
-    trail = Trail(recorder, fingerprints, introductions, ports.clock, ports.telemetry)
     seal = SessionSeal(derive(ports.secret, "session ids", KEY_BYTES))
     reading = Reading(seal=seal, sessions=fingerprints.sessions, clock=ports.clock, random=ports.random)
     in_force = partial(_in_force, ports)
     decisions = Decisions(in_force(configuration))
+    masks = Masks(decisions)
+    trail = Trail(recorder, fingerprints, introductions, ports.clock, ports.telemetry, masks=masks)
     own = _own_principal(configuration, recorder.writer)
     introductions.know(own)
-    listing = Listing(reading, trail, own, own_permit(configuration.digest))
+    listing = Listing(reading, trail, masks, own, own_permit(configuration.digest))
     definitions = Definitions(recorder, ports.ledger, upstreams, listing.tools)
     rejections = Rejections(recorder, ports.clock)
     path = DataPath(
@@ -201,8 +203,9 @@ def _assemble(
         decisions=decisions,
         definitions=definitions,
         trail=trail,
-        answers=Answers(decisions, definitions, seal),
-        server_requests=ServerRequests(reading, trail),
+        masks=masks,
+        answers=Answers(decisions, definitions, masks, seal),
+        server_requests=ServerRequests(reading, trail, masks),
     )
     return Gateway(recorder, path, trail, ports.clock, introductions, rejections, upstreams, keys, in_force)
 
