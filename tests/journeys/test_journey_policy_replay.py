@@ -12,6 +12,8 @@ import pytest
 from fakes.gateway_house import ROBOT
 from fakes.gateway_process import PROGRAM
 
+SECRET = "ghp_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"
+
 
 @pytest.fixture(scope="module")
 def recorded(house):
@@ -22,6 +24,7 @@ def recorded(house):
         ana.call("sometimes", number=number)
     ana.call("echo", text="hello")
     robot.call("echo", text="deploying")
+    ana.call("echo", text=f"the key is {SECRET}")
     ana.call("drop_table")
     house.stranger("nonsense").call("echo")
     calls = [one for kind in ("call:requested", "call:refused") for one in house.evidence.records(kind)]
@@ -113,6 +116,21 @@ def test_a_recorded_call_is_explained(house, recorded):
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("deny  by only-small-numbers\nNumbers up to ten, please.\n")
     assert 'arguments  = {"number":11}' in done.stdout
+
+
+def test_what_was_masked_is_never_guessed(house, recorded, changed):
+    """Without a masking section credentials are masked before they are recorded; what else was said is known."""
+    condition = 'has(arguments.text) && arguments.text == "deploying"'
+    rule = f"rules:\n  - {{name: no-deploying, when: '{condition}', then: deny}}\n"
+    found = [one for one in replay(house, changed("rules:\n", rule))["findings"] if one["target"] == "echo"]
+
+    masked = [one for one in recorded if one["request"] and b"[masked:" in house.evidence.body(one["request"])]
+    assert [(one["finding"], one["unknown"], one["calls"]) for one in found] == [
+        ("changed", "", 1),
+        ("undecidable", "arguments.text (masked)", 1),
+    ]
+    assert found[1]["records"] == [f"{one['writer']}/{one['seq']}" for one in masked]
+    assert SECRET.encode() not in b"".join(house.evidence.body(one["request"]) for one in recorded if one["request"])
 
 
 def test_drift_tells_the_rules_that_nobody_needed(house, recorded):
