@@ -133,7 +133,7 @@ def _rule_form(one: RuleOutcome) -> dict[str, Any]:
             {"depth": part.depth, "join": part.join, "text": part.text, "outcome": part.outcome, "why": part.why}
             for part in one.parts
         ],
-        "values": one.values,
+        "values": dict(one.values),
     }
 
 

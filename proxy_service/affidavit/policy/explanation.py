@@ -7,15 +7,15 @@ Source: architecture "Configuration".
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from affidavit.mcp.calls import needs_target
 from affidavit.policy.condition import Condition
-from affidavit.policy.decide import RULES, Facts, Policy, Rule
+from affidavit.policy.decide import RULES, Explained, Facts, Policy, Rule
 from affidavit.policy.decision import Decision
-from affidavit.policy.sight import failure, values, variables
+from affidavit.policy.sight import failure, variables
 from affidavit.policy.skeleton import Part, Shape, skeleton
 
 Outcome = Literal["true", "false", "failed"]
@@ -55,7 +55,7 @@ class RuleOutcome:
     matched: bool
     decides: bool
     parts: tuple[PartOutcome, ...]
-    values: dict[str, Any]
+    values: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,24 +80,24 @@ def explain(policy: Policy, facts: Facts) -> Explanation:
     decision = policy.could_use(facts) if by_use else policy.decide(facts)
     bound = variables(policy, facts)
     rules: list[RuleOutcome] = []
-    for rule in policy.rules:
-        rules.append(_outcome(policy, rule, facts, bound, decides=rule.name == decision.rule))
+    for one in policy.explain(facts):
+        rules.append(_outcome(one, bound, decides=one.rule.name == decision.rule))
         if rules[-1].decides:
             break
     return Explanation(decision=decision, rules=tuple(rules), after=len(policy.rules) - len(rules), by_use=by_use)
 
 
-def _outcome(policy: Policy, rule: Rule, facts: Facts, bound: Any, *, decides: bool) -> RuleOutcome:
-    outcome, why = _came_to(rule.when, bound)
-    shape = skeleton(rule.when.text)
+def _outcome(one: Explained, bound: Any, *, decides: bool) -> RuleOutcome:
+    condition = one.rule.when
+    shape = skeleton(condition.text)
     return RuleOutcome(
-        rule=rule,
-        outcome=outcome,
-        why=why,
-        matched=rule.matches({"true": True, "false": False, "failed": None}[outcome]),
+        rule=one.rule,
+        outcome=_word(one.outcome),
+        why=failure(condition, bound) if one.outcome is None else None,
+        matched=one.matches,
         decides=decides,
         parts=() if isinstance(shape, Part) else tuple(_parts(shape, bound)),
-        values=values(policy, facts, sorted(rule.when.names)),
+        values=one.values,
     )
 
 
@@ -116,6 +116,8 @@ def _parts(shape: Shape, bound: Any, depth: int = 0, join: str = "") -> Iterator
 
 def _came_to(condition: Condition, bound: Any) -> tuple[Outcome, str | None]:
     value = condition.evaluate(bound)
-    if value is None:
-        return "failed", failure(condition, bound)
-    return ("true", None) if value else ("false", None)
+    return _word(value), failure(condition, bound) if value is None else None
+
+
+def _word(value: bool | None) -> Outcome:  # noqa: FBT001
+    return "failed" if value is None else "true" if value else "false"

@@ -1,20 +1,15 @@
-"""What rules see of one call, and what one rule says of it, taken by itself; for looking back, not for the data path.
+"""What conditions see of one call, and why one of them fails; for looking back, not for the data path.
 
 Source: architecture "Configuration".
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from typing import Any
 
 from affidavit.policy.condition import Condition
 from affidavit.policy.decide import RULES, Facts, Policy
-
-
-def values(policy: Policy, facts: Facts, names: Iterable[str]) -> dict[str, Any]:
-    """Return the values of variables, by their names; one that cannot be told is absent."""
-    return policy.surroundings.values(names, facts)
 
 
 def variables(policy: Policy, facts: Facts, without: Collection[str] = ()) -> Any:
