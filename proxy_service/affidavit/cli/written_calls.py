@@ -10,7 +10,8 @@ from typing import Any
 
 from affidavit.clock import Micros
 from affidavit.errors import Misconfigured
-from affidavit.identity.attribution import Directory, Issuer, Person, Sponsor, attribute
+from affidavit.identity.attribution import Issuer, attribute
+from affidavit.identity.directory import Directory, Person, Sponsor
 from affidavit.identity.principal import Credential, believed
 from affidavit.mcp.calls import needs_target
 from affidavit.policy.cases import WrittenCall, WrittenPrincipal

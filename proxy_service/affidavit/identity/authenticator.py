@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 from affidavit.clock import SECOND, Clock, Micros
 from affidavit.errors import Unauthenticated
-from affidavit.identity.attribution import Directory, Issuer, attribute
+from affidavit.identity.attribution import Issuer, attribute
+from affidavit.identity.directory import Directory
 from affidavit.identity.id_token import LEEWAY, Checked, UnverifiedToken, check_claims, check_signature
 from affidavit.identity.jwks import IssuerKey, IssuerKeys
 from affidavit.identity.principal import Credential, Principal
@@ -124,7 +125,7 @@ class Authenticator:
         return _Verified(
             principal=attribute(issuer, credential, self._directory),
             audiences=checked.audiences,
-            until=_until(checked, issuer, now),
+            until=_until(checked, issuer, now, self._directory.lapses),
         )
 
     def _is_for(self, verified: _Verified, audience: str) -> bool:
@@ -138,8 +139,9 @@ class Authenticator:
             self._remembered.popitem(last=False)
 
 
-def _until(checked: Checked, issuer: Issuer, now: Micros) -> Micros:
-    return min(checked.expires, checked.issued + issuer.max_age + LEEWAY, now + REMEMBERED)
+def _until(checked: Checked, issuer: Issuer, now: Micros, lapses: Micros | None) -> Micros:
+    ends = (checked.expires, checked.issued + issuer.max_age + LEEWAY, now + REMEMBERED)
+    return min(ends) if lapses is None else min(*ends, lapses)
 
 
 def _hash(token: str) -> bytes:

@@ -19,6 +19,7 @@ from affidavit.policy.cases import Case
 from affidavit.policy.condition import OBJECT, Condition, Language
 from affidavit.policy.credentials import CredentialEntry
 from affidavit.policy.decide import Policy, Rule
+from affidavit.policy.directories import DirectoryEntry
 
 IssuerAttribution = Literal["person", "google", "ci-person", "sponsored"]
 
@@ -104,6 +105,7 @@ class Configuration:
     issuers: tuple[IssuerEntry, ...]
     people: tuple[PersonEntry, ...]
     sponsors: tuple[SponsorEntry, ...]
+    directories: tuple[DirectoryEntry, ...]
     upstreams: tuple[UpstreamEntry, ...]
     rules: tuple[Rule, ...]
     masking: tuple[MaskingRule, ...]

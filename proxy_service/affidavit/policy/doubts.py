@@ -8,12 +8,10 @@ Source: architecture "Configuration"; identity-and-approvals "Which human starte
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from affidavit.policy.configuration import Configuration
 from affidavit.policy.decide import RULES, VARIABLES, Rule
 from affidavit.policy.reads import reads
-from affidavit.policy.yaml_lines import read_yaml
 
 _PEOPLE = frozenset({"person", "ci-person", "delegated", "sponsored"})
 
@@ -80,12 +78,7 @@ def _may_match(rule: Rule, attribution: str) -> bool:
 
 def asks_directories(configuration: Configuration) -> bool:
     """Tell whether people also come from directories, so that the file alone does not say who is known."""
-    return bool(_top(configuration).get("directories"))
-
-
-def _top(configuration: Configuration) -> dict[str, Any]:
-    top: dict[str, Any] = read_yaml(configuration.text).value
-    return top
+    return bool(configuration.directories)
 
 
 def _approvers(configuration: Configuration) -> Iterator[str]:

@@ -25,6 +25,7 @@ class Health:
         self._clock = clock
         self._has_worker = has_worker
         self.policy: Callable[[], Mapping[str, Any]] = dict
+        self.directories: Callable[[], Mapping[str, Any]] | None = None
         self._told: Mapping[str, Any] = {}
         self._told_at = clock()
         self.worker_starts = 0
@@ -48,6 +49,8 @@ class Health:
             "policy": self.policy(),
             "writer": self._recorder.writer.id,
         }
+        if self.directories is not None:  # how long ago each was confirmed
+            state["directories"] = {name: {"confirmed_s": age} for name, age in self.directories().items()}
         return {**state, **self._log()} if self._has_worker else state
 
     def _log(self) -> dict[str, Any]:

@@ -92,13 +92,16 @@ async def serve(source: Source, configuration: Configuration, deployment: Deploy
             ports.telemetry.watch(health.read)
         reloading = Reloading(source, configuration, gateway.adopt)
         health.policy = reloading.read
+        if gateway.people is not None:
+            health.directories = gateway.people.read
         supervisor = Supervisor(worker, health) if worker is not None else None
         working = asyncio.ensure_future(supervisor.run()) if supervisor is not None else None
         gateway.start(reloading.keep_current())
         _settle_memory()
         _diagnostics.info("serving on http://%s:%s, writer %s", host, bound, gateway.recorder.writer.id)
         client = ClientAddress(deployment.forwarders)
-        await _serve_http(Application(gateway.path, health, configuration, client), listening, health, stopping)
+        application = Application(gateway.path, health, configuration, client, gateway.scim)
+        await _serve_http(application, listening, health, stopping)
         said = await gateway.close()
         deployment.close()
         _, committed = await asyncio.gather(_close(ports.telemetry), _finish(supervisor, working))

@@ -21,7 +21,8 @@ from affidavit.policy.problems import ConfigurationErrors
 
 LOOK = 2.0  # seconds between looks at a file; two looks must agree before it is believed
 LOOK_AT_SECRET = 30.0  # seconds between looks at a secret's newest version: each is billed, and a version comes whole
-FIXED = ("origin", "public_url", "issuers", "retention")  # sections that are opened at the start, beside upstreams
+# Sections that are opened at the start, beside upstreams.
+FIXED = ("origin", "public_url", "issuers", "directories", "retention")
 
 Read = Callable[[], bytes]
 Adopt = Callable[[Configuration], Awaitable[None]]

@@ -30,6 +30,7 @@ SPEAKERS: Mapping[str, frozenset[str]] = {  # kind to roles; none named: every w
     "identity:proof": _GATEWAY,
     "identity:rejected": frozenset({"gateway", "console"}),
     "identity:revoked": frozenset({"gateway", "cli"}),
+    "directory:changed": _GATEWAY,
     "session:opened": _GATEWAY,
     "session:closed": _GATEWAY,
     "call:requested": _GATEWAY,
