@@ -15,13 +15,15 @@ from affidavit.cli.rendering.recorded import harmless, joined
 from affidavit.cli.rendering.rules import counted
 from affidavit.cli.show import write_json
 from affidavit.cli.written_calls import facts_of
-from affidavit.clock import Micros, system_clock
+from affidavit.clock import parse_time
 from affidavit.errors import Misconfigured
 from affidavit.mcp.calls import needs_target
 from affidavit.policy.cases import Case
 from affidavit.policy.configuration import Configuration
 from affidavit.policy.decide import Policy
 from affidavit.policy.decision import Decision
+
+NOON = parse_time("2026-01-01T12:00:00.000000Z")  # of cases that do not say when: what passes today passes tomorrow
 
 _DESCRIPTION = """\
 Run the cases that stand in a configuration file. The gateway does not look at them.
@@ -36,8 +38,9 @@ Run the cases that stand in a configuration file. The gateway does not look at t
         expect: deny                 # or allow, or require_approval
         rule: people-may-ask         # which rule decides; may be left out
 
-A call reads as `affidavit policy explain --help` says. Exit status: 0 when all pass, 1 when one fails, 2 where the file
-is wrong."""
+A call reads as `affidavit policy explain --help` says; one that does not say `now` comes on 2026-01-01T12:00:00Z.
+
+Exit status: 0 when all pass, 1 when one fails, 2 where the file is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +68,8 @@ def add_parser(subparsers: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run them; return 1 when one fails."""
     configuration = read_policy(arguments.file)
-    now = system_clock()
     policy = configuration.policy()
-    results = [_result(case, configuration, policy, now) for case in configuration.tests]
+    results = [_result(case, configuration, policy) for case in configuration.tests]
     failed = sum(one.problem is not None for one in results)
     if arguments.json:
         for result in results:
@@ -77,9 +79,9 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def _result(case: Case, configuration: Configuration, policy: Policy, now: Micros) -> Result:
+def _result(case: Case, configuration: Configuration, policy: Policy) -> Result:
     try:
-        facts = facts_of(case.call, configuration, now)
+        facts = facts_of(case.call, configuration, NOON)
     except Misconfigured as error:
         return Result(case, None, str(error))
     decision = policy.decide(facts) if needs_target(facts.method) else policy.could_use(facts)

@@ -89,8 +89,8 @@ def _approvers(configuration: Configuration) -> Iterator[str]:
     for rule in configuration.rules:
         for approver in rule.approval.approvers if rule.approval else ():
             if approver not in known:
-                what = "no person among people is in it" if approver.startswith("group:") else "is not among people"
-                yield f"{rule.name}: the approver {approver} {what}: nobody can approve in that name"
+                who = f"nobody is in {approver}" if approver.startswith("group:") else f"{approver} is not"
+                yield f"{rule.name}: {who} among people, so nobody can approve in that name"
 
 
 def _sponsors(configuration: Configuration) -> Iterator[str]:

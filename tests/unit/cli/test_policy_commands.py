@@ -3,12 +3,18 @@
 import json
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from affidavit.cli import main
 from affidavit.evidence.canonical import encode
+from affidavit.policy.decide import RULES as RULES_LANGUAGE
+from affidavit.policy.decide import Rule
+from affidavit.policy.decision import ApprovalTerms
+from affidavit.policy.document import load
+from affidavit.policy.doubts import doubts
 from fakes.ledger import Ledger
 
 HEAD = """\
@@ -118,6 +124,17 @@ def test_what_is_probably_not_meant_is_told_and_is_no_error(rules, doubt, run):
     assert doubt in out
 
 
+def test_an_approver_whom_nobody_knows_is_a_doubt():
+    terms = ApprovalTerms(approvers=("ana@example.com", "group:dba", "bo@example.com", "group:ops"))
+    rule = Rule(name="asks", when=RULES_LANGUAGE.compile("target == 'x'"), then="require_approval", approval=terms)
+    configuration = replace(load(Path("x"), (HEAD + RULES).encode()), rules=(rule,))
+
+    assert list(doubts(configuration)) == [
+        "asks: bo@example.com is not among people, so nobody can approve in that name",
+        "asks: nobody is in group:ops among people, so nobody can approve in that name",
+    ]
+
+
 def test_masking_that_is_switched_off_is_a_doubt(run):
     assert "masking is switched off" not in run("check", RULES)[1]
     assert "masking is switched off" in run("check", RULES + "masking: []\n")[1]
@@ -175,6 +192,13 @@ def test_a_case_that_fails_says_what_came_instead(wrong, told, run):
 
     assert status == 1
     assert told in out
+
+
+def test_a_case_without_a_time_comes_at_noon_of_one_day_for_ever(run):
+    rules = RULES.replace('"dba" in principal.groups', 'now == timestamp("2026-01-01T12:00:00Z")')
+    later = case("later", expect="deny").replace("upstream:", 'now: "2026-01-01T12:00:01Z", upstream:')
+
+    assert run("test", f"{rules}tests:\n{case('noon')}{later}")[0] == 0
 
 
 def test_the_claims_of_a_token_make_the_principal_that_the_gateway_would_make(run):
