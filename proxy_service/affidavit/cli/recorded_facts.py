@@ -82,6 +82,7 @@ def seen(
         method=call.said("method"),
         target=call.said("target"),
         arguments=found("arguments", call.arguments()) if reads_arguments else {},
+        size=call.size if reads_arguments else 0,
         session=call.said("session"),
         now=call.record.at,
     )

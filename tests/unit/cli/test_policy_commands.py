@@ -248,6 +248,35 @@ def test_the_form_of_a_case_is_checked_whenever_the_file_is_loaded(wrong, compla
     assert complaint in err
 
 
+STATEMENTS = """\
+networks: {office: [192.0.2.0/24]}
+rules:
+  - name: reads
+    when: target == "sql.query" && statement.effect == "read" && !("salaries" in statement.tables)
+    then: allow
+    effect: read
+  - name: writes
+    when: target == "sql.query" && "office" in client.networks
+    then: require_approval
+    approvers: [ana@example.com]
+"""
+
+
+def test_a_case_sees_statements_networks_and_approvals_as_the_gateway_does(run, monkeypatch):
+    url = 'url: "https://warehouse.example.com/mcp"'
+    head = HEAD.replace(url, f"{url}, statements: {{sql.query: {{argument: sql, dialect: postgres}}}}")
+    monkeypatch.setattr(sys.modules[__name__], "HEAD", head)
+    office = "client: {ip: 192.0.2.7}, upstream:"
+    cases = (
+        case("reading", rule="reads"),
+        case("salaries", sql="select * from salaries", expect="deny"),
+        case("writing", sql="delete from t", expect="require_approval", rule="writes").replace("upstream:", office),
+        case("writing from elsewhere", sql="delete from t", expect="deny"),
+    )
+
+    assert run("test", f"{STATEMENTS}tests:\n{''.join(cases)}")[0] == 0
+
+
 # explain
 
 

@@ -1,9 +1,12 @@
 """Decisions where not everything is known: never a guess, and never a doubt without need."""
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from affidavit.policy.decide import RULES, Facts, Policy, Rule
+from affidavit.policy.facts import LOOPED
 from affidavit.policy.partial import PartialPolicy
 
 PERSON = {
@@ -120,6 +123,14 @@ def test_a_failure_counts_as_matched_for_whoever_wants_an_approval():
     rules = PartialPolicy(Policy([rule], ""))
 
     assert rules.decide(call(sql=TOKEN), MASKED).decision == "require_approval"
+
+
+def test_a_condition_that_goes_over_very_long_arguments_fails_whatever_was_masked():
+    """As it does for the gateway, which does not let a caller choose how long it takes."""
+    rules = partial(("arguments.list.exists(x, x == 'y')", "deny"), ("true", "allow"))
+    long = replace(call(list=[TOKEN]), size=LOOPED + 1)
+
+    assert rules.decide(long, {"arguments": [("list", 0)]}).rule == "a"
 
 
 def test_a_rule_about_another_target_is_not_in_the_way():

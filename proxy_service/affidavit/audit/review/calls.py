@@ -15,7 +15,7 @@ from typing import Any
 from affidavit.audit.timeline.items import Damage, Hole, Recorded
 from affidavit.audit.timeline.message import decoded
 from affidavit.audit.timeline.reader import Reader
-from affidavit.audit.timeline.values import mapping, text
+from affidavit.audit.timeline.values import mapping, number, text
 from affidavit.clock import Micros
 from affidavit.errors import Malformed
 
@@ -65,6 +65,11 @@ class RecordedCall:
     def policy(self) -> Mapping[str, Any]:
         """What the policy said then; empty where it was not asked."""
         return mapping(self.fields.get("policy"))
+
+    @property
+    def size(self) -> int:
+        """Bytes of its message, as it was recorded; masking changes it a little."""
+        return number(mapping(self.fields.get("request")).get("size")) or 0
 
     def said(self, name: str) -> str:
         """Return a text among its fields, empty where it is null."""
