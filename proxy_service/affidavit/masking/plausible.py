@@ -14,15 +14,18 @@ import re
 from affidavit.masking.checks import Ranges, entropy_of, is_luhn
 
 _PLACEHOLDER = re.compile(
-    rb"""(?ix)[*.x_-]+ | <.* | \$.* | \{.* | %.*% | \[.* | \(.* | null|none|nil|true|false|undefined|required|optional
-    |string|redacted|hidden|secret|password|changeme|.*(?:your|example|placeholder|insert|dummy).*
-    |(?:process\.env|os\.environ|os\.getenv|getenv|env|config|settings|self|this)[.(\[].*"""
+    rb"""(?ix)[*.x_-]+ | <[^<>]*>? | \$[\w{(].* | \{+[\w\s.:$-]*\}* | %\w+% | \[[\w\s.:-]*\]? | \(.* | [\w.]+[(\[].*
+    |null|none|nil|true|false|undefined|required|optional|string|redacted|hidden|secret|password|changeme
+    |.*(?:your|example|placeholder|insert|dummy).*
+    |(?:process\.env|os\.environ|config|settings|self|this|env|request)\..*"""
 )
 _RANDOM_BITS = 3.0  # bits a character
 _LETTER, _DIGIT, _UPPER, _LOWER = (re.compile(one) for one in (rb"[A-Za-z]", rb"[0-9]", rb"[A-Z]", rb"[a-z]"))
 _WORDS = re.compile(rb"[A-Za-z]?[a-z]*(?:[_./-][A-Za-z]?[a-z]*)*[0-9]?")  # some_name, path/to/thing, version-2
 _UUID = re.compile(rb"(?i)[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
-_FILES = frozenset(b"png jpg jpeg gif svg webp js ts css json html htm md txt pdf zip gz py go rs java xml yml yaml".split())
+_FILES = frozenset(
+    b"png jpg jpeg gif svg webp js ts css json html htm md txt pdf zip gz py go rs java xml yml yaml".split()
+)
 
 _CARDS = (  # prefix ranges, their digits, and how long such numbers are
     (4, 4, 1, (13, 16, 19)),  # Visa

@@ -30,7 +30,9 @@ _ROUNDS = 8  # what is left beside a token may match by itself
 _NO_TEXT = re.compile(r"(?i)(?:image|audio|video|font)/")
 _BLOBS = ("blob", "data")
 # Descriptions of fields, whose members are named like the fields.
-_SCHEMAS = re.compile(r"(?:/result/tools/\d+/(?:in|out)putSchema|(?:/result/inputRequests/[^/]*)?/params/requestedSchema)/.*")
+_SCHEMAS = re.compile(
+    r"(?:/result/tools/\d+/(?:in|out)putSchema|(?:/result/inputRequests/[^/]*)?/params/requestedSchema)/.*"
+)
 
 
 class MaskingFailed(AffidavitError):
@@ -255,6 +257,10 @@ class Walk:
             if not spans:
                 return text
             text = self._replaced(text, spans)
+            again = self.screen.find(self._blanked(text))  # what is left may look like something else now
+            if again is None:
+                return text
+            found = again
         return self._replaced(text, [(0, len(text), spans[0][2])])  # rules that never come to an end get all of it
 
     def _replaced(self, text: bytes, spans: Sequence[Span]) -> bytes:
@@ -266,6 +272,7 @@ class Walk:
 
     def _all_spans(self, text: bytes, found: Found) -> Sequence[Span]:
         kept = [match.span() for match in self.tokens.finditer(text)] if b"[masked:" in text else []
+        text = self._blanked(text) if kept else text
         spans: list[Span] = []
         for rule, probe, _ in found.probes:
             spans += ((start, end, rule) for start, end in self._spans_of(rule, probe, text))
@@ -273,6 +280,10 @@ class Walk:
         for _, _, rule in result:
             self._spend(rule)
         return result
+
+    def _blanked(self, text: bytes) -> bytes:
+        """Return a text in whose tokens nothing can be found."""
+        return self.tokens.sub(lambda match: b"\0" * len(match[0]), text)
 
     def _spans_of(self, rule: str, probe: Any, text: bytes) -> list[tuple[int, int]]:
         try:
