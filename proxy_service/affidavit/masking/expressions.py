@@ -43,7 +43,7 @@ class Expression:
 
     def occurs(self, text: bytes) -> bool:
         """Tell whether a text has anything of it."""
-        return self._match(_UNANCHORED, text, 0, len(text))[0][0] >= 0
+        return bool(self._match(_UNANCHORED, text, 0, len(text))[0][0] >= 0)
 
     def spans(self, text: bytes) -> Iterator[tuple[int, int]]:
         """Yield what is found from left to right: the first group that took part, or all of the match."""

@@ -177,7 +177,7 @@ class Walk:
             return self._number(leaf, path, found)
         if len(leaf) < _SHORTEST:
             return leaf
-        return self._tell(path, leaf, self._any_text(leaf, path, found))
+        return self._tell(path, leaf, self._any_text(leaf, found))
 
     def _number(self, leaf: Any, path: tuple[Step, ...], found: Found) -> Any:
         """A card's number may be written as a number."""
@@ -196,7 +196,7 @@ class Walk:
         self._spend(rule)
         return self._tell(path, leaf, self.replacement(rule, text).decode())
 
-    def _any_text(self, leaf: str, path: tuple[Step, ...], found: Found) -> str:
+    def _any_text(self, leaf: str, found: Found) -> str:
         data = leaf.encode("utf-8", "surrogatepass")
         if leaf[0] in "{[" and self._inner < MAX_INNER:
             inside = self._json_inside(leaf, data, found)
@@ -236,7 +236,7 @@ class Walk:
         if found is None:
             return None
         self._inner += 1
-        inside = self._any_text(text, (), found) if text else text
+        inside = self._any_text(text, found) if text else text
         self._inner -= 1
         return inside
 

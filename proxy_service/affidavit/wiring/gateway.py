@@ -193,7 +193,9 @@ def _assemble(
 
 
 def _in_force(configuration: Configuration, ports: Ports) -> InForce:
-    return InForce(policy=configuration.policy(), masker=Masker(configuration.masking, Tokens(derive(ports.secret, PURPOSE))))
+    return InForce(
+        policy=configuration.policy(), masker=Masker(configuration.masking, Tokens(derive(ports.secret, PURPOSE)))
+    )
 
 
 def _register(configuration: Configuration, ports: Ports) -> Writer:

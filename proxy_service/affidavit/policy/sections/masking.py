@@ -51,9 +51,9 @@ _Some = BeforeValidator(_some)
 Words = Annotated[list[Annotated[str, text(_word)]], _Some]
 
 
-class MaskingSection(Section):  # noqa: D101
+class MaskingSection(Section):
     name: Name
-    fields: Words | None = None  # type: ignore[assignment]  # a deprecated method of pydantic's has this name
+    fields: Words | None = None
     pointers: Annotated[list[Annotated[str, text(_pointer)]], _Some] | None = None
     pattern: Annotated[str, text(_pattern)] | None = None
     check: Check | None = None
@@ -72,7 +72,7 @@ class MaskingSection(Section):  # noqa: D101
             raise ValueError("a check is of what a pattern finds, and there is no pattern")
         return self
 
-    def entry(self) -> MaskingRule:  # noqa: D102
+    def entry(self) -> MaskingRule:
         return MaskingRule(
             name=self.name,
             fields=tuple(self.fields or ()),
@@ -116,5 +116,3 @@ def masking_rules(content: bytes) -> tuple[MaskingRule, ...]:
         raise Malformed(f"the policy cannot be read: line {error}", code="bad_policy") from error
     except ValidationError as error:
         raise Malformed("the policy's masking rules are not of a form known here", code="bad_policy") from error
-
-
