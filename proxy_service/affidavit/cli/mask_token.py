@@ -46,9 +46,7 @@ def add_parser(subparsers: Any) -> None:
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--data", type=Path, metavar="DIR", help="a data folder, whose mask.key is read")
     where.add_argument("--secret", metavar="SECRET_VERSION", help="the deployment's secret in Secret Manager")
-    parser.add_argument(
-        "--rule", required=True, metavar="RULE", help="the masking rule, by its name in the policy file"
-    )
+    parser.add_argument("--rule", required=True, metavar="RULE", help="the masking rule, by its name in the file")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(run=run)
 

@@ -15,6 +15,7 @@ def read_deployment_secret(reference: str, environment: Mapping[str, str]) -> by
 
     Args:
         reference: `projects/P/secrets/S/versions/V`.
+        environment: Where credentials are found.
 
     Raises:
         Misconfigured: It is not there, or not for this account.
