@@ -108,7 +108,7 @@ class ExpressionSet:
         self._set.Add(_SENTINEL)
         self._set.Compile()
         # A set that has too little memory for its automaton says "nothing" to everything.
-        if self._set.Match(_SENTINEL.encode()) != [len(patterns)]:
+        if len(patterns) not in (self._set.Match(_SENTINEL.encode()) or ()):
             raise BadExpression("the patterns together are too large")
         self._match = self._set._set.Match  # noqa: SLF001
 

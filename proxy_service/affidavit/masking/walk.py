@@ -99,9 +99,12 @@ class Walk:
     _inner: int = 0
 
     def value(self, value: Any) -> Any:
-        """Return a JSON value with its leaves masked; the same object where nothing was."""
-        found = self.screen.find_in(value)
-        return value if found is None else self._node(value, (), found, None)
+        """Return a JSON value with its leaves masked; the same object where nothing was; raises `MaskingFailed`."""
+        try:
+            found = self.screen.find_in(value)
+            return value if found is None else self._node(value, (), found, None)
+        except _UNEXPECTED as error:
+            raise MaskingFailed(_first(self.screen), f"could not be tried ({type(error).__name__})") from error
 
     def plain(self, text: bytes) -> tuple[bytes, list[tuple[str, int, int]]]:
         """Return a text that is no JSON, masked, with each token's rule and range in the result."""
@@ -292,7 +295,7 @@ class Walk:
                 spans.append(span)
                 if len(spans) > MAX_MASKS:
                     raise MaskingFailed(rule, f"found more than {MAX_MASKS} values in one message")
-        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        except _UNEXPECTED as error:
             raise MaskingFailed(rule, f"failed ({type(error).__name__})") from error
         return spans
 
@@ -302,6 +305,7 @@ class Walk:
             raise MaskingFailed(rule, f"found more than {MAX_MASKS} values in one message")
 
 
+_UNEXPECTED = (ArithmeticError, LookupError, RecursionError, TypeError, ValueError)
 _DEPTH_LOOKED_AHEAD = 12  # each level costs a print of the message
 _SHORTEST = 3  # characters; a card's verification number
 _SHORTEST_SECRET = 12  # characters of a credential that can stand in a name

@@ -8,7 +8,8 @@ Source: evidence-format section 9, `masks`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import hashlib
+from collections.abc import Container, Iterable, Iterator
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -135,32 +136,42 @@ class Reruns:
         wanted: dict[str, list[int]] = {}
         classes: set[str] = set()
         for item in items:
-            record = orjson.loads(segment.records[item.offset])
-            reference = record.get("request" if item.direction == "request" else "response")
+            record = _record(segment.records[item.offset])
+            reference: Any = record.get("request" if item.direction == "request" else "response")
             if (body := body_of(reference)) is not None:
                 wanted.setdefault(body, []).append(item.offset)
                 classes.add(reference["class"])
-        for retention_class in classes & set(segment.bodies):
-            name = bodies_name(segment.writer, segment.first_seq, segment.bodies[retention_class])
-            stored = self._buckets.bodies.of(retention_class).read(name)
-            for line in unpack(stored).splitlines() if stored is not None else ():
-                body, _, data = read_line(line)
-                for offset in wanted.get(body, ()):
+        for retention_class in classes:
+            for body, data in self._lines(segment, retention_class, wanted):
+                for offset in wanted[body]:
                     yield offset, data
 
+    def _lines(self, segment: Segment, retention_class: str, wanted: Container[str]) -> Iterator[tuple[str, bytes]]:
+        """Yield the wanted bodies of one class, as far as they are what their hashes say."""
+        sha256 = segment.bodies.get(retention_class)
+        if sha256 is None:
+            return
+        stored = self._buckets.bodies.of(retention_class).read(bodies_name(segment.writer, segment.first_seq, sha256))
+        for line in unpack(stored).split(b"\n") if stored is not None else ():
+            if line:
+                body, salt, data = read_line(line)
+                if body in wanted and hashlib.sha256(salt + data).hexdigest() == body:
+                    yield body, data
+
     def _read_rules(self, digest: str, name: str) -> tuple[MaskingRule, ...] | None:
-        segment = _open(self._buckets, name)
-        for line in segment.records:
-            record = orjson.loads(line) if digest.encode() in line else {}
-            if record.get("kind") == "policy:loaded" and record.get("digest") == digest:
-                body = body_of(record.get("policy"))
-                bucket = self._buckets.bodies.of(record["policy"]["class"])
-                found = bucket.read(
-                    bodies_name(segment.writer, segment.first_seq, segment.bodies[record["policy"]["class"]])
-                )
-                for stated, _, data in map(read_line, unpack(found).splitlines() if found else ()):
-                    if stated == body:
-                        return masking_rules(data)
+        """Return the masking rules of a policy, None where it cannot be had or is not of a form known here."""
+        try:
+            segment = _open(self._buckets, name)
+            for line in segment.records:
+                if digest.encode() in line and (record := _record(line)).get("digest") == digest:
+                    reference: Any = record.get("policy")
+                    body = body_of(reference)
+                    found = self._lines(segment, reference["class"], {body}) if body is not None else ()
+                    for _, data in found:
+                        if hashlib.sha256(data).hexdigest() == digest:
+                            return masking_rules(data)
+        except (Malformed, Unavailable):
+            return None
         return None
 
     def _read_version(self, writer: str) -> Version:
@@ -176,6 +187,14 @@ def _open(buckets: Buckets, name: str) -> Segment:
     if stored is None:
         raise Unavailable(f"{name} is gone")
     return parse_segment(unpack(stored))
+
+
+def _record(line: bytes) -> dict[str, Any]:
+    try:
+        record = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return {}
+    return record if type(record) is dict else {}
 
 
 def _screen(rules: tuple[MaskingRule, ...], version: Version | None) -> Screen:
