@@ -19,6 +19,17 @@ variable "auditors_group" {
   }
 }
 
+variable "config_file" {
+  description = "Path of the gateway's affidavit.yaml. The lock looks at it: what is locked unmasked stays so for the whole period."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.config_file == null || can(yamldecode(file(var.config_file)).version)
+    error_message = "There is no such file, or it is no affidavit.yaml."
+  }
+}
+
 variable "dead_letters" {
   description = "Dead-letter subscriptions that the checker looks at. Output `audit` of terraform/gateway."
   type        = set(string)
@@ -95,6 +106,12 @@ variable "lock" {
   validation {
     condition     = var.lock == null || var.lock == "${var.prefix}-evidence is locked for good"
     error_message = "To lock, which cannot be undone, type exactly: ${var.prefix}-evidence is locked for good"
+  }
+
+  # A file without the key masks credentials; an empty list masks nothing.
+  validation {
+    condition     = var.lock == null || try(length(yamldecode(file(var.config_file)).masking), var.config_file == null ? 0 : 1) > 0
+    error_message = "Not with masking switched off: secrets that are recorded could not be removed for the whole period. Give config_file, and take the empty list masking out of it."
   }
 }
 

@@ -24,6 +24,7 @@ from fakes.gateway_process import PROGRAM
 from fakes.real_project import with_project
 
 NOW = 1_795_350_357_000_001
+BY = "ana@example.com"
 ONE, TWO = b'{"name":"query"}', b'{"description":"changed","name":"query"}'
 
 
@@ -132,6 +133,10 @@ def upstream():
     return f"warehouse-{uuid.uuid4()}"
 
 
+def standing_digest(standing):
+    return None if standing is None else standing.digest
+
+
 def shown(review, upstream):
     """Return what was shown of an upstream's tools: (target, digest, whether it stands)."""
     return [(one.target, one.digest, one.stands) for one in review.definitions() if one.upstream == upstream]
@@ -139,34 +144,46 @@ def shown(review, upstream):
 
 async def test_the_first_definition_stands_until_another_is_accepted(made, upstream):
     """mcp "Duties": the rug pull."""
-    assert await made.ledger.standing(upstream, "query") is None
-    assert await made.ledger.see(upstream, "query", "a", ONE) == "a"
-    assert await made.ledger.see(upstream, "query", "b", TWO) == "a"
-    assert await made.ledger.standing(upstream, "query") == "a"
+    assert standing_digest(await made.ledger.standing(upstream, "query")) is None
+    assert standing_digest(await made.ledger.see(upstream, "query", "a", ONE)) == "a"
+    assert standing_digest(await made.ledger.see(upstream, "query", "b", TWO)) == "a"
+    assert standing_digest(await made.ledger.standing(upstream, "query")) == "a"
 
-    assert made.review.accept(upstream, "query", "b") is True
+    assert made.review.accept(upstream, "query", "b", BY) is True
 
-    assert await made.ledger.standing(upstream, "query") == "b"
-    assert await made.ledger.see(upstream, "query", "a", ONE) == "b"
+    assert standing_digest(await made.ledger.standing(upstream, "query")) == "b"
+    assert standing_digest(await made.ledger.see(upstream, "query", "a", ONE)) == "b"
+
+
+async def test_what_stands_says_who_accepted_it(made, upstream):
+    """mcp "Duties": a changed definition is reviewed by somebody."""
+    first = await made.ledger.see(upstream, "query", "a", ONE)
+    await made.ledger.see(upstream, "query", "b", TWO)
+    assert first.by is None
+
+    made.review.accept(upstream, "query", "b", BY)
+
+    assert (await made.ledger.standing(upstream, "query")).by == BY
+    assert (await made.ledger.see(upstream, "query", "b", TWO)).by == BY
 
 
 async def test_what_one_process_has_seen_stands_for_all(made, upstream):
     await made.ledger.see(upstream, "query", "a", ONE)
     ledger, review = made.again()
 
-    assert await ledger.standing(upstream, "query") == "a"
-    assert await ledger.see(upstream, "query", "b", TWO) == "a"
-    assert review.accept(upstream, "query", "b")
-    assert await made.ledger.standing(upstream, "query") == "b"
+    assert standing_digest(await ledger.standing(upstream, "query")) == "a"
+    assert standing_digest(await ledger.see(upstream, "query", "b", TWO)) == "a"
+    assert review.accept(upstream, "query", "b", BY)
+    assert standing_digest(await made.ledger.standing(upstream, "query")) == "b"
 
 
 async def test_what_was_never_shown_cannot_be_accepted(made, upstream):
-    assert made.review.accept(upstream, "query", "a") is False
+    assert made.review.accept(upstream, "query", "a", BY) is False
     await made.ledger.see(upstream, "query", "a", ONE)
 
-    assert made.review.accept(upstream, "query", "b") is False
-    assert made.review.accept(upstream, "other", "a") is False
-    assert await made.ledger.standing(upstream, "query") == "a"
+    assert made.review.accept(upstream, "query", "b", BY) is False
+    assert made.review.accept(upstream, "other", "a", BY) is False
+    assert standing_digest(await made.ledger.standing(upstream, "query")) == "a"
 
 
 async def test_all_that_was_shown_can_be_reviewed_the_newest_last(made, upstream):
@@ -197,7 +214,7 @@ async def test_tools_may_be_called_anything(made, upstream, target):
     await made.ledger.see(upstream, target, "a", ONE)
     await made.ledger.see(upstream, target + "/", "b", TWO)
 
-    assert await made.ledger.standing(upstream, target) == "a"
+    assert standing_digest(await made.ledger.standing(upstream, target)) == "a"
     assert shown(made.review, upstream) == [(target, "a", True), (target + "/", "b", True)]
 
 
@@ -206,8 +223,8 @@ async def test_tools_of_two_upstreams_are_two_tools(made, upstream):
     await made.ledger.see(upstream, "x/query", "a", ONE)
     await made.ledger.see(upstream + "/x", "query", "b", TWO)
 
-    assert await made.ledger.standing(upstream, "x/query") == "a"
-    assert await made.ledger.standing(upstream + "/x", "query") == "b"
+    assert standing_digest(await made.ledger.standing(upstream, "x/query")) == "a"
+    assert standing_digest(await made.ledger.standing(upstream + "/x", "query")) == "b"
 
 
 async def test_of_8_that_race_one_is_the_first(made, upstream):
@@ -215,12 +232,12 @@ async def test_of_8_that_race_one_is_the_first(made, upstream):
     racers = [made.again()[0] for _ in range(8)]
 
     def race(number):
-        return asyncio.run(racers[number].see(upstream, "query", str(number), ONE))
+        return standing_digest(asyncio.run(racers[number].see(upstream, "query", str(number), ONE)))
 
     with ThreadPoolExecutor(8) as threads:
         told = set(threads.map(race, range(8)))
 
-    assert told == {await made.ledger.standing(upstream, "query")}
+    assert told == {standing_digest(await made.ledger.standing(upstream, "query"))}
     assert sorted(digest for _, digest, _ in shown(made.review, upstream)) == [str(number) for number in range(8)]
     assert [stands for _, _, stands in shown(made.review, upstream)].count(True) == 1
 
@@ -232,8 +249,8 @@ async def test_what_failed_may_be_seen_again(breakable, upstream, persisted):
     with pytest.raises((Unavailable, OutcomeUnknown)):
         await breakable.ledger.see(upstream, "query", "a", ONE)
 
-    assert await breakable.ledger.standing(upstream, "query") == ("a" if persisted else None)
-    assert await breakable.ledger.see(upstream, "query", "a", ONE) == "a"
+    assert standing_digest(await breakable.ledger.standing(upstream, "query")) == ("a" if persisted else None)
+    assert standing_digest(await breakable.ledger.see(upstream, "query", "a", ONE)) == "a"
     assert shown(breakable.review, upstream) == [("query", "a", True)]
 
 
@@ -244,11 +261,11 @@ async def test_what_failed_may_be_accepted_again(breakable, upstream, persisted)
     breakable.break_next(persisted=persisted)
 
     with pytest.raises((Unavailable, OutcomeUnknown)):
-        breakable.review.accept(upstream, "query", "b")
+        breakable.review.accept(upstream, "query", "b", BY)
 
-    assert await breakable.ledger.standing(upstream, "query") == ("b" if persisted else "a")
-    assert breakable.review.accept(upstream, "query", "b") is True
-    assert await breakable.ledger.standing(upstream, "query") == "b"
+    assert standing_digest(await breakable.ledger.standing(upstream, "query")) == ("b" if persisted else "a")
+    assert breakable.review.accept(upstream, "query", "b", BY) is True
+    assert standing_digest(await breakable.ledger.standing(upstream, "query")) == "b"
 
 
 # What only Firestore does
@@ -262,7 +279,7 @@ async def test_a_hiccup_changes_nothing(firestore, upstream, code, persisted):
         firestore.database.open_failing(Fault(StatusCode[code], persisted), 1, method="/Commit")
     )
 
-    assert await ledger.see(upstream, "query", "a", ONE) == "a"
+    assert standing_digest(await ledger.see(upstream, "query", "a", ONE)) == "a"
     assert shown(review, upstream) == [("query", "a", True)]
 
 
@@ -281,9 +298,9 @@ async def test_a_database_that_refuses_is_unavailable_and_the_mend_is_said(fires
     with pytest.raises(Unavailable, match=mend):
         await ledger.see(upstream, "query", "a", ONE)
     with pytest.raises(Unavailable, match=mend):
-        await ledger.standing(upstream, "query")
+        standing_digest(await ledger.standing(upstream, "query"))
     with pytest.raises(Unavailable, match=mend):
-        review.accept(upstream, "query", "a")
+        review.accept(upstream, "query", "a", BY)
     with pytest.raises(Unavailable, match=mend):
         review.definitions()
 
@@ -292,7 +309,7 @@ async def test_silence_ends(firestore, upstream):
     ledger, _ = firestore.over(firestore.database.open_failing(Fault(None), float("inf")))
 
     with pytest.raises(Unavailable, match="does not answer"):
-        await ledger.standing(upstream, "query")
+        standing_digest(await ledger.standing(upstream, "query"))
 
 
 async def test_what_is_seen_again_is_not_written_again(firestore, upstream):
@@ -302,7 +319,7 @@ async def test_what_is_seen_again_is_not_written_again(firestore, upstream):
         firestore.database.open_failing(Fault(StatusCode.DATA_LOSS), float("inf"), method="/Commit")
     )
 
-    assert await ledger.see(upstream, "query", "a", ONE) == "a"
+    assert standing_digest(await ledger.see(upstream, "query", "a", ONE)) == "a"
 
 
 async def test_a_definition_over_a_document_s_size_stands_without_its_text(firestore, upstream):
@@ -316,7 +333,7 @@ async def test_a_definition_over_a_document_s_size_stands_without_its_text(fires
     one, two, three = (seen.canonical for seen in firestore.review.definitions())
     assert (one, two) == (packable, barely)
     assert "tool:defined" in json.loads(three)
-    assert await firestore.ledger.standing(upstream, "c") == "c"
+    assert standing_digest(await firestore.ledger.standing(upstream, "c")) == "c"
 
 
 async def test_the_newest_is_the_last_whatever_the_clocks_of_other_instances_say(firestore, upstream):
@@ -352,7 +369,7 @@ async def test_a_person_reads_and_accepts_what_a_gateway_on_google_cloud_has_kep
     assert "CHANGED  " in listed.stdout
     assert '+  "description": "changed"' in listed.stdout
     assert accepted.returncode == 0, accepted.stderr
-    assert await firestore.ledger.standing(upstream, "query") == "b"
+    assert standing_digest(await firestore.ledger.standing(upstream, "query")) == "b"
     assert definitions().returncode == 0
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from affidavit.clock import SECOND
 from affidavit.errors import Unauthenticated, Unavailable
-from affidavit.identity import attribution
+from affidavit.identity import attribution, directory
 from affidavit.identity.authenticator import Authenticator
 from affidavit.identity.jwks import IssuerKeys, KeySet
 from fakes.issuer import Issuer
@@ -90,7 +90,7 @@ def make_house(*, algorithm="ES256", people=(), sponsors=(), clock=None, **entry
     authenticator = Authenticator(
         [attribution.Issuer(**usual | entry)],
         keys={"laptop": keys},
-        directory=attribution.Directory(people, sponsors),
+        directory=directory.Directory(people, sponsors),
         clock=clock,
     )
     return House(clock, issuer, source, keys, authenticator)

@@ -86,6 +86,9 @@ class IamServer:
         if method == "generateAccessToken" and content.get("scope"):
             until = datetime.fromtimestamp(int(time.time()) + LIFETIME_S, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
             return 200, {"accessToken": f"ya29.of-{account.partition('@')[0]}", "expireTime": until}
+        if method == "signJwt" and isinstance(content.get("payload"), str):
+            json.loads(content["payload"])  # IAM refuses what is no JSON
+            return 200, {"keyId": self.issuer.key.kid, "signedJwt": self.issuer.sign(content["payload"])}
         return 400, _error(400, "INVALID_ARGUMENT")
 
 

@@ -30,7 +30,7 @@ def shows(house, upstream):
 
 
 def accept(house, name: str) -> None:
-    command = [PROGRAM, "definitions", str(house.data), "--accept", name]
+    command = [PROGRAM, "definitions", str(house.data), "--accept", name, "--by", "ana@example.com"]
     subprocess.run(command, check=True, capture_output=True, timeout=20)
 
 
@@ -65,6 +65,30 @@ def test_a_changed_definition_is_refused_and_hidden_until_somebody_accepts_it(ho
     assert client.call("scripted").text == "scripted ran"
     call = house.evidence.records("call:requested", target="scripted")[-1]
     assert call["definition_digest"] == second["digest"]
+    (accepted,) = house.evidence.records("tool:accepted", target="scripted")
+    assert (accepted["digest"], accepted["by"]) == (second["digest"], "ana@example.com")
+    assert accepted["seq"] < call["seq"], "who let it stand is on record before what was called"
+
+
+def test_only_the_definition_that_was_read_is_accepted(house, shows):
+    """The upstream may have changed it again since somebody read it."""
+    shows(tool("held", "changed, and read"))
+    shows(tool("held", EVIL))
+    read, newest = (
+        one["digest"] for one in house.evidence.records("tool:defined", upstream="warehouse", target="held")[-2:]
+    )
+
+    refused = subprocess.run(
+        [PROGRAM, "definitions", str(house.data), "--accept", f"warehouse/held@{read[:16]}"],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=20,
+    )
+
+    assert refused.returncode == 2
+    assert newest[:16] in refused.stderr
+    assert house.client().call("held").code == "definition_changed"
 
 
 def test_an_accepted_definition_is_listed_again(house, shows):

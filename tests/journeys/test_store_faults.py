@@ -23,6 +23,7 @@ from affidavit.wiring.data_folder import DataFolder
 from affidavit.wiring.gateway import Gateway, Ports, open_gateway
 from affidavit.wiring.worker import LogSettings, open_worker
 from fakes.auditor import audit_folder
+from fakes.definitions import MemoryLedger
 from fakes.disks import FaultyDisk
 from fakes.evidence_folder import EvidenceFolder
 from fakes.gateway_house import House
@@ -30,16 +31,6 @@ from fakes.scripted_upstream import ScriptedUpstream
 
 FAULTS = {"full": errno.ENOSPC, "read-only": errno.EROFS, "broken": errno.EIO}
 HOST = "127.0.0.1:8080"
-
-
-class Standing:
-    """A ledger that accepts every definition."""
-
-    async def see(self, upstream: str, target: str, digest: str, canonical: bytes) -> str:
-        return digest
-
-    async def standing(self, upstream: str, target: str) -> str | None:
-        return None
 
 
 class OneGateway:
@@ -85,7 +76,7 @@ async def one(tmp_path: Path):
         ports = Ports(
             bus=lambda writer: folder.bus(writer, system_clock),
             evidence=folder.evidence,
-            ledger=Standing(),
+            ledger=MemoryLedger(),
             credentials=open_credentials(configuration.upstreams, {}, system_clock),
             secret=folder.keys().mask_key(),
             clock=system_clock,

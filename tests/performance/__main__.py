@@ -1,6 +1,6 @@
 """`make bench`: one run, one table.
 
-    PYTHONPATH=tests python -m performance [--quick] [--json FILE] [--part proxies|endurance|cloud|audit] [--profile]
+    PYTHONPATH=tests python -m performance [--quick] [--json FILE] [--part proxies|guarded|…] [--profile]
 
 Nothing here fails for being slow: exit status 1 means that something broke, an answer was wrong, or verify is red.
 """

@@ -96,13 +96,16 @@ class Gateway:
 
 
 @contextlib.contextmanager
-def running_gateway(folder: Path, upstream: str, environment: dict[str, str] | None = None) -> Iterator[Gateway]:
+def running_gateway(
+    folder: Path, upstream: str, environment: dict[str, str] | None = None, *, like: str = CONFIGURATION
+) -> Iterator[Gateway]:
     """Run `affidavit serve` in front of an upstream while the block lasts, unless it is stopped before.
 
     Args:
         folder: Empty; receives the configuration, the key set and the data.
         upstream: URL of an MCP endpoint.
         environment: What it finds in its environment beside our own.
+        like: Its configuration, with the places that `CONFIGURATION` has.
     """
     authority = f"{LOOPBACK}:{free_port()}"
     host, _, port = authority.partition(":")
@@ -110,7 +113,7 @@ def running_gateway(folder: Path, upstream: str, environment: dict[str, str] | N
     data.mkdir(parents=True)
     token = _issue(folder, f"http://{authority}")
     configuration = folder / "affidavit.yaml"
-    configuration.write_text(CONFIGURATION.format(own=authority, issuer=ISSUER, upstream=upstream), encoding="utf-8")
+    configuration.write_text(like.format(own=authority, issuer=ISSUER, upstream=upstream), encoding="utf-8")
     command: list[str | Path] = [program(), "serve", "--config", configuration, "--data", data]
     command += ["--host", host, "--port", port]
     target = Target(

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from performance import auditing, costs, endurance, profiling, proxies
+from performance import auditing, costs, endurance, guarded, profiling, proxies
 from performance.clients import Target, Wrk
 from performance.emulated import emulated
 from performance.endurance import answered
@@ -21,7 +21,7 @@ from performance.proxies import Measured, Syncs
 from performance.report import Found, Report, Screen
 
 CONNECTIONS = 32  # the requirements
-PARTS = ("proxies", "endurance", "cloud", "audit")
+PARTS = ("proxies", "guarded", "endurance", "cloud", "audit")
 THROUGH = "/gateway"  # the path at the upstream by which the gateway's calls are told from the others'
 
 
@@ -87,7 +87,7 @@ class Run:
     def measure(self, parts: Sequence[str]) -> None:
         """Measure these parts of `PARTS`."""
         with self._part("calls"):
-            if {"proxies", "endurance"} & set(parts):
+            if {"proxies", "guarded", "endurance"} & set(parts):
                 self._calls(parts)
         with self._part("cloud"):
             if "cloud" in parts:
@@ -142,6 +142,8 @@ class Run:
             gateway = running.enter_context(running_gateway(self._folder / "gateway", _url(port, THROUGH)))
             if "proxies" in parts:
                 self._compare(gateway, wrk, Measured(Target(name="upstream directly", port=port), [pid]))
+            if "guarded" in parts:
+                self._guard(wrk, port)
             if "endurance" in parts and self._size.endurance:
                 self._endure(gateway, wrk, port)
             self._screen.say("stopping the gateway, verifying what it has recorded")
@@ -167,6 +169,30 @@ class Run:
             self.report.rows += [way.row() for way in ways]
         details = {way.target.name: way.details() for way in ways} | disk.details()
         self._add("proxies", (proxies.figures(direct, unaudited, audited, disk), details))
+
+    def _guard(self, wrk: Wrk, port: int) -> None:
+        """Everything switched on, beside an unaudited proxy that passes on the same."""
+        size, folder = self._size, self._folder / "guarded"
+        with (
+            announced("performance.unaudited", _url(port, "/unaudited" + guarded.LARGE)) as (proxy_pid, proxy_port),
+            running_gateway(folder, _url(port, THROUGH + guarded.LARGE), like=guarded.configuration()) as gateway,
+        ):
+            unaudited = Measured(Target(name="unaudited proxy, 2 KB", port=proxy_port), [proxy_pid])
+            audited = Measured(gateway.target, list(gateway.family.values()))
+            self._screen.say(
+                f"the same with {guarded.RULES} rules and {guarded.MASKS} masks, {size.load_rounds} rounds"
+            )
+            proxies.many_connections(
+                [unaudited, audited],
+                wrk,
+                rounds=size.load_rounds,
+                seconds=size.seconds,
+                resting=lambda: proxies.rest(gateway),
+            )
+            details = {f"guarded {way.target.name}": way.details() for way in (unaudited, audited)}
+            gateway.stop()
+        self._add("guarded", ([guarded.figure(audited.per_second, unaudited.per_second)], details))
+        self._add("guarded verified", endurance.verified(gateway.data))
 
     @contextlib.contextmanager
     def _disk(self) -> Iterator[Syncs]:

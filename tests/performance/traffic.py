@@ -23,6 +23,12 @@ ANSWER_HEAD = b'{"jsonrpc":"2.0","id":'
 ANSWER_TAIL = b',"result":{"content":[{"type":"text","text":"' + ROWS.encode() + b'"}],"isError":false}}'
 
 
+LARGE_TAIL = ANSWER_TAIL.replace(
+    ROWS.encode(),
+    ROWS.encode() + b"".join(b"\\n%d | Customer %d | Zurich | %03d" % (n, n, n) for n in range(1100, 1147)),
+)
+
+
 def request(number: int) -> bytes:
     """The body of one `tools/call` of `sql.query`, about 300 bytes."""
     sql = (
@@ -36,6 +42,11 @@ def request(number: int) -> bytes:
 def answer(id_: int) -> bytes:
     """What the upstream answers to the call of that id, about 300 bytes."""
     return ANSWER_HEAD + b"%d" % id_ + ANSWER_TAIL
+
+
+def large_answer(id_: int) -> bytes:
+    """What it answers where it is asked for more: about 2 KB."""
+    return ANSWER_HEAD + b"%d" % id_ + LARGE_TAIL
 
 
 def is_answer(body: bytes, number: int) -> bool:

@@ -18,7 +18,7 @@ import httptools
 import orjson
 import uvloop
 
-from performance.traffic import answer
+from performance.traffic import answer, large_answer
 
 LOOPBACK = "127.0.0.1"
 _SQL_QUERY = {
@@ -81,7 +81,8 @@ class _Connection(asyncio.Protocol):
         method = message.get("method", "")
         self._answered[f"{self._url.decode()} {method}"] += 1
         if method == "tools/call":
-            return _http(b"200 OK", answer(message["id"]))
+            said = large_answer if self._url.endswith(b"/large") else answer
+            return _http(b"200 OK", said(message["id"]))
         if "id" not in message:
             return _http(b"202 Accepted", b"")
         return _http(b"200 OK", orjson.dumps({"jsonrpc": "2.0", "id": message["id"], **_outcome(method)}))

@@ -26,6 +26,7 @@ from affidavit.policy.configuration import (
 )
 from affidavit.policy.credentials import CredentialEntry, FileHeader, GoogleIdToken, SecretHeader
 from affidavit.policy.decide import Rule
+from affidavit.policy.directories import DirectoryEntry, ScimDirectory
 from affidavit.policy.document import STANDARD, load
 from affidavit.policy.problems import ConfigurationErrors, Problem
 
@@ -61,7 +62,8 @@ def notes(configuration: Configuration) -> Iterator[str]:
     people = {person.email for person in configuration.people}
     for sponsor in configuration.sponsors:
         if sponsor.person not in people:
-            yield f"{sponsor.person} sponsors, but is not among people: such jobs have nobody behind them"
+            then = "a directory must have them" if configuration.directories else "such jobs have nobody behind them"
+            yield f"{sponsor.person} sponsors, but is not among people: {then}"
     if not any(rule.then == "allow" for rule in configuration.rules):
         yield "no rule allows anything: every call will be denied"
     if not configuration.masks:
@@ -83,6 +85,7 @@ def summary(configuration: Configuration) -> dict[str, Any]:
             {"email": one.email, "github_id": one.github_id, "groups": one.groups} for one in configuration.people
         ],
         "sponsors": [{"match": one.match.text, "person": one.person} for one in configuration.sponsors],
+        "directories": [_directory(one) for one in configuration.directories],
         "upstreams": [_upstream(configuration, upstream) for upstream in configuration.upstreams],
         "rules": [_rule(rule) for rule in configuration.rules],
         "masking": [_masking(rule) for rule in configuration.masking],
@@ -112,6 +115,13 @@ def _upstream(configuration: Configuration, upstream: UpstreamEntry) -> dict[str
         "retention": upstream.retention,
         "credential": _credential(upstream.credential) if upstream.credential else None,
     }
+
+
+def _directory(entry: DirectoryEntry) -> dict[str, Any]:
+    if isinstance(entry, ScimDirectory):
+        return {"name": entry.name, "kind": "scim", "secret": str(entry.secret)}
+    workspace = {"customer": entry.customer, "admin": entry.admin, "impersonate": entry.impersonate}
+    return {"name": entry.name, "kind": "google_workspace", **workspace}
 
 
 def _rule(rule: Rule) -> dict[str, Any]:
@@ -167,6 +177,7 @@ def _sections(configuration: Configuration) -> Iterator[tuple[str, Iterable[str]
     yield "Issuers, whose tokens are accepted", map(_explain_issuer, configuration.issuers)
     yield "People", map(_explain_person, configuration.people)
     yield "Sponsors, who answer for machines", map(_explain_sponsor, configuration.sponsors)
+    yield "Directories, which say who is a person now", map(_explain_directory, configuration.directories)
     yield "Upstreams", map(_explain_upstream, configuration.upstreams)
     yield "Rules, the first match wins", [*map(_explain_rule, configuration.rules), "[red]deny[/red]   everything else"]
     yield "Masking, of every message", map(_explain_masking, configuration.masking)
@@ -204,6 +215,16 @@ def _explain_person(person: PersonEntry) -> str:
 
 def _explain_sponsor(sponsor: SponsorEntry) -> str:
     return f"[cyan]{escape(sponsor.person)}[/cyan]  {escape(sponsor.match.text.strip())}"
+
+
+def _explain_directory(entry: DirectoryEntry) -> str:
+    name = f"[cyan]{entry.name}[/cyan]"
+    if isinstance(entry, ScimDirectory):
+        return f"{name}  pushes to /scim/v2/ (SCIM 2.0) with the secret of {escape(str(entry.secret))}"
+    return _lines(
+        f"{name}  users of Google Workspace {escape(entry.customer)}, read every 5 minutes",
+        f"as         {escape(entry.admin)}, by {escape(entry.impersonate)} (domain-wide delegation)",
+    )
 
 
 def _explain_upstream(upstream: UpstreamEntry) -> str:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import contextlib
 import difflib
+import getpass
 import json
 import os
+import socket
 import sqlite3
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -27,10 +29,11 @@ The first definition that an upstream shows of a tool stands. When the upstream 
 refused with the code definition_changed until somebody has read what changed and accepts it:
 
     affidavit definitions DIR                            list all, with what changed
-    affidavit definitions DIR --accept warehouse/sql.query
+    affidavit definitions DIR --accept warehouse/sql.query@7c9e41d2
     affidavit definitions --project PROJECT              the same on Google Cloud, where they are in Firestore
 
-The running gateway takes an accepted definition at once."""
+What follows the @ is the beginning of the digest that you have read: the newest one is accepted only if it is that one.
+The running gateway takes an accepted definition at once, and records who accepted it (`tool:accepted`)."""
 _COLOURS = {"+": "green", "-": "red", "@": "cyan"}  # of a line of a diff, by how it begins
 
 
@@ -45,7 +48,12 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("data", type=Path, nargs="?", metavar="DIR", help="the gateway's data folder")
     parser.add_argument("--project", help="the gateway's project on Google Cloud, in the place of DIR")
     parser.add_argument("--database", default="(default)", help="its Firestore database (default: %(default)s)")
-    parser.add_argument("--accept", metavar="UPSTREAM/TOOL", help="let the newest definition of this tool stand")
+    parser.add_argument(
+        "--accept",
+        metavar="UPSTREAM/TOOL[@DIGEST]",
+        help="show what changed, and let the newest definition of this tool stand",
+    )
+    parser.add_argument("--by", metavar="WHO", help="who accepts it (default: you, as this machine knows you)")
     parser.add_argument("--json", action="store_true", help="print one JSON object a tool")
     parser.set_defaults(run=run)
 
@@ -71,19 +79,31 @@ def run(arguments: argparse.Namespace) -> int:
 def _answer(review: DefinitionReview, arguments: argparse.Namespace) -> int:
     with contextlib.closing(review):
         if arguments.accept is not None:
-            return _accept(review, arguments.accept)
+            return _accept(review, arguments.accept, arguments.by or _login())
         return _list(review.definitions(), as_json=arguments.json)
 
 
-def _accept(review: DefinitionReview, name: str) -> int:
+def _accept(review: DefinitionReview, wanted: str, by: str) -> int:
+    name, _, digest = wanted.partition("@")
     upstream, _, target = name.partition("/")
     shown = [one for one in review.definitions() if (one.upstream, one.target) == (upstream, target)]
     if not shown:
         raise Misconfigured(f"no upstream has shown a tool {name!r}; without --accept all are listed")
     newest = shown[-1]
-    review.accept(upstream, target, newest.digest)
-    _console().print(Text(f"{name}: the definition {newest.digest[:16]} of {newest.seen} stands now"))
+    if not newest.digest.startswith(digest):
+        raise Misconfigured(f"{name} has changed again: its newest definition is {newest.digest[:16]}; read that first")
+    console = _console()
+    _show_diff(console, next(one for one in shown if one.stands), newest)
+    review.accept(upstream, target, newest.digest, by)
+    console.print(Text(f"{name}: the definition {newest.digest[:16]} of {newest.seen} stands now, accepted by {by}"))
     return 0
+
+
+def _login() -> str:
+    try:
+        return f"{getpass.getuser()}@{socket.gethostname()}"
+    except (OSError, KeyError) as error:  # a container's user may have no name
+        raise Misconfigured("who accepts it is not known here: say --by") from error
 
 
 def _list(definitions: Sequence[SeenDefinition], *, as_json: bool) -> int:
@@ -121,9 +141,13 @@ def _show(console: Console, name: str, standing: SeenDefinition, newest: SeenDef
         console.print(Text.assemble(("stands   ", "green"), f"{name}  {standing.digest[:16]}  since {standing.seen}"))
         return
     console.print(Text.assemble(("CHANGED  ", "bold red"), f"{name}  {newest.digest[:16]}  seen {newest.seen}"))
+    _show_diff(console, standing, newest)
+    console.print(Text(f"         accept it with --accept {name}@{newest.digest[:16]}"))
+
+
+def _show_diff(console: Console, standing: SeenDefinition, newest: SeenDefinition) -> None:
     for line in _diff(standing, newest):
         console.print(Text(line, _COLOURS.get(line[:1], "")))
-    console.print(Text(f"         accept it with --accept {name}"))
 
 
 def _diff(standing: SeenDefinition, newest: SeenDefinition) -> Iterator[str]:

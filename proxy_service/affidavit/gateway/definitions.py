@@ -17,7 +17,7 @@ from typing import Any
 from affidavit.errors import Malformed, Refused, Unavailable
 from affidavit.evidence.recorder import Recorder
 from affidavit.gateway.call import Call
-from affidavit.gateway.ports import DefinitionLedger
+from affidavit.gateway.ports import DefinitionLedger, Standing
 from affidavit.gateway.upstreams import Upstream
 from affidavit.mcp.definitions import definition_digest
 
@@ -72,13 +72,14 @@ class Definitions:
             await asyncio.wait({shown.listing}, timeout=FIRST_LISTING)  # the ledger is just being told of it
             call.definition_digest = shown.digests.get(call.target)
         if call.target in shown.doubtful:
-            if await self._ledger.standing(call.upstream.name, call.target) != call.definition_digest:
+            stands = await self._ledger.standing(call.upstream.name, call.target)
+            if stands is None or stands.digest != call.definition_digest:
                 raise Refused(
                     f"The upstream has changed the definition of {call.target}; calls wait until somebody has reviewed "
                     "it (affidavit definitions).",
                     code="definition_changed",
                 )
-            shown.doubtful.discard(call.target)
+            self._stands(call.upstream, call.target, stands)
 
     def refresh(self, upstream: Upstream) -> asyncio.Task[bool]:
         """Begin to list an upstream's tools again: when it says that they changed, or when one is missing."""
@@ -124,8 +125,18 @@ class Definitions:
         shown.doubtful.add(name)  # until the ledger has said that it stands
         if (upstream.name, name, digest) not in self._recorded:
             self._record(upstream, name, digest, canonical)
-        if await self._ledger.see(upstream.name, name, digest, canonical) == digest:
-            shown.doubtful.discard(name)
+        stands = await self._ledger.see(upstream.name, name, digest, canonical)
+        if stands.digest == digest:
+            self._stands(upstream, name, stands)
+
+    def _stands(self, upstream: Upstream, name: str, stands: Standing) -> None:
+        """Believe a definition that stands, and say who accepted it, once for each writer."""
+        self._shown[upstream.name].doubtful.discard(name)
+        said = upstream.name, name, f"{stands.digest} {stands.since}"
+        if stands.by is not None and said not in self._recorded:
+            self._recorded.add(said)
+            fields = {"by": stands.by, "digest": stands.digest, "since": stands.since}
+            self._recorder.add("tool:accepted", {**fields, "target": name, "upstream": upstream.name})
 
     def _record(self, upstream: Upstream, name: str, digest: str, canonical: bytes) -> None:
         self._recorded.add((upstream.name, name, digest))

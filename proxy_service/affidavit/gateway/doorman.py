@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from affidavit.errors import Refused
-from affidavit.gateway.call import Call, Flaw
+from affidavit.gateway.call import Call, Flaw, Inbound
 from affidavit.gateway.protected_resource import metadata_url
 from affidavit.gateway.trail import Trail
 from affidavit.gateway.upstreams import Upstream
@@ -58,6 +58,12 @@ class Doorman:
             self._hosts |= {f"{name}:{port}" for name in _LOOPBACK}
             self._origins |= {f"http://{name}:{port}" for name in _LOOPBACK}
 
+    def greet(self, inbound: Inbound) -> None:
+        """Let in what comes whole and under a right name, whatever it is for; raises `Refused`."""
+        self._check_name(inbound)
+        if inbound.flaw is not None:
+            raise Refused(_FLAWS[inbound.flaw], code=inbound.flaw)
+
     def admit(self, call: Call) -> None:
         """Find the upstream that a request is for.
 
@@ -66,14 +72,7 @@ class Doorman:
                 under way.
         """
         inbound = call.inbound
-        if not inbound.repeated.isdisjoint(_ONCE):
-            name = min(inbound.repeated & _ONCE)
-            raise Refused(f"The header {name} stands twice.", code="bad_header")
-        if inbound.unverified.get("host", "").lower() not in self._hosts:
-            raise Refused("This gateway is not served under that Host.", code="forbidden_host")
-        origin = inbound.unverified.get("origin")
-        if origin is not None and origin.lower() not in self._origins:
-            raise Refused("Pages of that Origin may not call this gateway.", code="forbidden_origin")
+        self._check_name(inbound)
         upstream = self._upstreams.get(inbound.upstream)
         if upstream is None:
             raise Refused("No upstream is served under that name.", code="unknown_upstream")
@@ -87,6 +86,16 @@ class Doorman:
             raise Refused("Too many calls are under way; try again in a moment.", code="overloaded")
         call.upstream = upstream
         call.audience = self._audiences[upstream.name]
+
+    def _check_name(self, inbound: Inbound) -> None:
+        if not inbound.repeated.isdisjoint(_ONCE):
+            name = min(inbound.repeated & _ONCE)
+            raise Refused(f"The header {name} stands twice.", code="bad_header")
+        if inbound.unverified.get("host", "").lower() not in self._hosts:
+            raise Refused("This gateway is not served under that Host.", code="forbidden_host")
+        origin = inbound.unverified.get("origin")
+        if origin is not None and origin.lower() not in self._origins:
+            raise Refused("Pages of that Origin may not call this gateway.", code="forbidden_origin")
 
     def metadata_url(self, call: Call) -> str:
         """Return where a client learns how to get a token for what it asked for."""

@@ -13,23 +13,14 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-import aiohttp
-from yarl import URL
-
 from affidavit.deadlines import Deadlines
 from affidavit.errors import AffidavitError
+from affidavit.gateway.wire import BrokenAnswer, Response, Unreachable, Wire
 
 MAX_ANSWER = 32 * 1024 * 1024  # bytes; architecture "Failures"
-CONNECT_TIMEOUT = 5.0  # seconds
-# Servers close idle connections after 5 s and more (uvicorn, Node); ours go first, so that a request rarely meets one
-# that is closing.
-IDLE_TIMEOUT = 4.0  # seconds
 STREAM_TIMEOUT = 10.0  # seconds for a stream that the gateway itself reads to its end
-CONNECTIONS = 256  # an upstream
-MAX_HEADER = 64 * 1024  # bytes
 
 _OWN = {"user-agent": "affidavit", "accept-encoding": "identity"}
-_FILLED_IN = frozenset({"accept", "content-type"})
 
 EVENT_STREAM = "text/event-stream"
 SUCCESS = range(200, 300)  # statuses under which a client reads what it gets as messages
@@ -100,96 +91,48 @@ class HttpForwarder:
     """
 
     def __init__(self, url: str, *, timeout: float) -> None:
-        self._url = URL(url)
         self._timeout = timeout
         self._deadlines = Deadlines(timeout)
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=CONNECTIONS, keepalive_timeout=IDLE_TIMEOUT),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT),
-            auto_decompress=False,
-            max_line_size=MAX_HEADER,
-            max_field_size=MAX_HEADER,
-        )
-        # A GET or a DELETE would be sent again by itself when its connection breaks, under the same record.
-        self._session._retry_connection = False  # noqa: SLF001 there is no argument for it
+        self._wire = Wire(url, streams=EVENT_STREAM, limit=MAX_ANSWER)
 
     async def send(self, method: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """See `Forwarder.send`."""
-        sent = {**headers, **_OWN}
         deadline = _Deadline(self._deadlines)
         try:
-            try:
-                return await self._exchange(method, sent, body)
-            except aiohttp.ClientOSError as error:
-                # The server had closed this idle connection before a byte was written to it: nothing was asked of it.
-                if not isinstance(error.__cause__, aiohttp.ClientConnectionResetError):
-                    raise
-                return await self._exchange(method, sent, body)
+            return _HttpAnswer(await self._wire.send(method, {**headers, **_OWN}, body))
         except asyncio.CancelledError as error:
             if not deadline.passed():
                 raise
             raise UpstreamFailed(f"no answer within {self._timeout:g} s", outcome="timeout") from error
-        except aiohttp.ClientConnectorError as error:
+        except Unreachable as error:
             raise UpstreamFailed("the upstream cannot be reached", outcome="unreachable") from error
-        except (aiohttp.ClientError, ValueError) as error:
-            raise UpstreamFailed("the upstream broke the connection or the protocol", outcome="failed") from error
+        except BrokenAnswer as error:
+            raise UpstreamFailed(
+                f"the upstream broke the connection or the protocol: {error}", outcome="failed"
+            ) from error
         finally:
             deadline.lift()
 
     async def close(self) -> None:
         """See `Forwarder.close`."""
-        await self._session.close()
-
-    async def _exchange(self, method: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        response = await self._session.request(
-            method,
-            self._url,
-            data=body or None,
-            headers=headers,
-            # aiohttp fills in what the client left out; to be told not to costs it more than finding everything there.
-            skip_auto_headers=None if headers.keys() >= _FILLED_IN else _FILLED_IN,
-            allow_redirects=False,
-        )
-        head = Head(response.status, response.raw_headers, response.content_type)
-        if head.status in SUCCESS and head.content_type == EVENT_STREAM:
-            return _HttpAnswer(head, None, response)
-        try:
-            return _HttpAnswer(head, await _read(response), response)
-        except BaseException:
-            response.close()
-            raise
+        self._wire.close()
 
 
 class _HttpAnswer:
-    def __init__(self, head: Head, body: bytes | None, response: aiohttp.ClientResponse) -> None:
-        self.head = head
-        self.body = body
+    def __init__(self, response: Response) -> None:
+        self.head = Head(response.status, response.headers, response.media_type)
+        self.body = response.body
         self._response = response
 
     async def chunks(self) -> AsyncIterator[bytes]:
         try:
-            async for part in self._response.content.iter_any():
+            async for part in self._response.chunks():
                 yield part
-        except (aiohttp.ClientError, TimeoutError) as error:
+        except BrokenAnswer as error:
             raise UpstreamFailed("the stream broke off", outcome="failed") from error
 
     def close(self) -> None:
         self._response.close()
-
-
-async def _read(response: aiohttp.ClientResponse) -> bytes:
-    content = response.content
-    body = await content.readany()
-    if content.at_eof():
-        return body
-    parts, size = [body], len(body)
-    async for part in content.iter_any():
-        size += len(part)
-        if size > MAX_ANSWER:
-            raise UpstreamFailed("the answer is larger than 32 MiB", outcome="failed")
-        parts.append(part)
-    return b"".join(parts)
 
 
 class _Deadline:

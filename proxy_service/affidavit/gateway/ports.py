@@ -29,6 +29,20 @@ class SeenDefinition:
     stands: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The definition of a tool that stands.
+
+    Attributes:
+        by: Who accepted it; None for the first that was shown.
+        since: RFC 3339.
+    """
+
+    digest: str
+    by: str | None
+    since: str
+
+
 class DefinitionLedger(Protocol):
     """Which definition of each tool stands: the first one seen, until somebody accepts another.
 
@@ -40,12 +54,12 @@ class DefinitionLedger(Protocol):
         3. After `Unavailable` it may have been done; doing it again is right.
     """
 
-    async def see(self, upstream: str, target: str, digest: str, canonical: bytes) -> str:
-        """Keep a definition, the first of a tool standing at once, and return the digest that stands."""
+    async def see(self, upstream: str, target: str, digest: str, canonical: bytes) -> Standing:
+        """Keep a definition, the first of a tool standing at once, and return the one that stands."""
         ...
 
-    async def standing(self, upstream: str, target: str) -> str | None:
-        """Return the digest that stands, or None for a tool that was never seen."""
+    async def standing(self, upstream: str, target: str) -> Standing | None:
+        """Return the definition that stands, or None for a tool that was never seen."""
         ...
 
 
@@ -56,8 +70,8 @@ class DefinitionReview(Protocol):
         """Return every definition that was ever shown, tool by tool, of each the newest last."""
         ...
 
-    def accept(self, upstream: str, target: str, digest: str) -> bool:
-        """Let another definition stand; return False where it was never shown."""
+    def accept(self, upstream: str, target: str, digest: str, by: str) -> bool:
+        """Let another definition stand, in somebody's name; return False where it was never shown."""
         ...
 
     def close(self) -> None:

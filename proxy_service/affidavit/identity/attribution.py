@@ -9,11 +9,12 @@ Source: identity-and-approvals "Which human started this job".
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from affidavit.clock import Micros
+from affidavit.identity.directory import Directory, Person
 from affidavit.identity.principal import Attribution, Credential, Principal, believed
 
 RECORDED_CI_CLAIMS = (
@@ -60,48 +61,6 @@ class Issuer:
         return self.attribution in ("ci-person", "sponsored")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Person:
-    """Somebody who is known; `email` is in lower case."""
-
-    email: str
-    github_id: int | None = None
-    groups: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sponsor:
-    """Who answers for tokens whose claims match."""
-
-    matches: Callable[[Mapping[str, Any]], bool]
-    person: str
-
-
-class Directory:
-    """The people, and who of them answers for which machines."""
-
-    def __init__(self, people: Iterable[Person], sponsors: Iterable[Sponsor]) -> None:
-        self._people = {person.email: person for person in people}
-        self._by_github_id = {str(one.github_id): one for one in self._people.values() if one.github_id is not None}
-        self._sponsors = tuple(sponsors)
-
-    def groups(self, email: str) -> tuple[str, ...]:
-        """Return the groups of an address; none for an unknown one."""
-        person = self._people.get(email)
-        return person.groups if person else ()
-
-    def by_github_id(self, number: str) -> Person | None:
-        """Return who has this GitHub account."""
-        return self._by_github_id.get(number)
-
-    def sponsor(self, claims: Mapping[str, Any]) -> Person | None:
-        """Return who answers for the bearer of these claims; whoever is not among the people answers for nobody."""
-        for sponsor in self._sponsors:
-            if sponsor.person in self._people and sponsor.matches(claims):
-                return self._people[sponsor.person]
-        return None
-
-
 def attribute(issuer: Issuer, credential: Credential, directory: Directory) -> Principal:
     """Return the principal of a verified token."""
     claims = believed(credential.claims)
@@ -134,10 +93,10 @@ def _email(claims: Mapping[str, Any]) -> str | None:
 def _who(
     issuer: Issuer, claims: Mapping[str, Any], email: str | None, directory: Directory
 ) -> tuple[Attribution, str | None, tuple[str, ...]]:
-    if issuer.attribution == "person":
+    if issuer.attribution == "person" and directory.knows(email):
         # Two issuers may both know a "root": a subject names a person only together with who said so.
         return "person", email or f"{issuer.name}:{claims['sub']}", directory.groups(email or "")
-    if issuer.attribution == "google" and email and _is_of_domain(issuer, claims, email):
+    if issuer.attribution == "google" and email and _is_of_domain(issuer, claims, email) and directory.knows(email):
         return "person", email, directory.groups(email)
     if issuer.attribution == "ci-person":
         starter = _who_pressed(claims, directory)

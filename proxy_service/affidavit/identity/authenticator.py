@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 from affidavit.clock import SECOND, Clock, Micros
 from affidavit.errors import Unauthenticated
-from affidavit.identity.attribution import Directory, Issuer, attribute
+from affidavit.identity.attribution import Issuer, attribute
+from affidavit.identity.directory import Directory
 from affidavit.identity.id_token import LEEWAY, Checked, UnverifiedToken, check_claims, check_signature
 from affidavit.identity.jwks import IssuerKey, IssuerKeys
 from affidavit.identity.principal import Credential, Principal
@@ -48,6 +49,17 @@ class Authenticator:
         self._directory = directory
         self._clock = clock
         self._remembered: OrderedDict[bytes, _Verified] = OrderedDict()
+
+    @property
+    def directory(self) -> Directory:
+        """Who is known."""
+        return self._directory
+
+    @directory.setter
+    def directory(self, directory: Directory) -> None:
+        """Know other people from now on; whoever was told apart by the old ones is so no longer."""
+        self._directory = directory
+        self._remembered.clear()
 
     def cached(self, unverified_token: str, audience: str) -> Principal | None:
         """Return the principal of a token that was verified a moment ago; None says nothing against it."""
@@ -113,7 +125,7 @@ class Authenticator:
         return _Verified(
             principal=attribute(issuer, credential, self._directory),
             audiences=checked.audiences,
-            until=_until(checked, issuer, now),
+            until=_until(checked, issuer, now, self._directory.lapses),
         )
 
     def _is_for(self, verified: _Verified, audience: str) -> bool:
@@ -127,8 +139,9 @@ class Authenticator:
             self._remembered.popitem(last=False)
 
 
-def _until(checked: Checked, issuer: Issuer, now: Micros) -> Micros:
-    return min(checked.expires, checked.issued + issuer.max_age + LEEWAY, now + REMEMBERED)
+def _until(checked: Checked, issuer: Issuer, now: Micros, lapses: Micros | None) -> Micros:
+    ends = (checked.expires, checked.issued + issuer.max_age + LEEWAY, now + REMEMBERED)
+    return min(ends) if lapses is None else min(*ends, lapses)
 
 
 def _hash(token: str) -> bytes:

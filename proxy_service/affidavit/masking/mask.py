@@ -73,6 +73,19 @@ class Sieve:
     _tokens: Tokens
     _known: re.Pattern[bytes]
 
+    @property
+    def idle(self) -> bool:
+        """Whether no rule looks at such messages."""
+        return not self.recorded.rules and not self.sent.rules
+
+    def tokens_in(self, recorded: bytes) -> tuple[Mask, ...]:
+        """Return an entry for each token in what is recorded and is no JSON."""
+        return tuple(
+            Mask(rule_of(match[0]), "recorded", 1, f"bytes:{match.start()}-{match.end()}")
+            for match in self._known.finditer(recorded)
+            if match[0].count(b":") > 1
+        )
+
     def value(self, value: Any) -> Masked[Any]:
         """Mask a parsed JSON message.
 

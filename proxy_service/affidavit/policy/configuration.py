@@ -18,6 +18,7 @@ from affidavit.masking.rule import MaskingRule
 from affidavit.policy.condition import OBJECT, Condition, Language
 from affidavit.policy.credentials import CredentialEntry
 from affidavit.policy.decide import Policy, Rule
+from affidavit.policy.directories import DirectoryEntry
 
 IssuerAttribution = Literal["person", "google", "ci-person", "sponsored"]
 
@@ -102,6 +103,7 @@ class Configuration:
     issuers: tuple[IssuerEntry, ...]
     people: tuple[PersonEntry, ...]
     sponsors: tuple[SponsorEntry, ...]
+    directories: tuple[DirectoryEntry, ...]
     upstreams: tuple[UpstreamEntry, ...]
     rules: tuple[Rule, ...]
     masking: tuple[MaskingRule, ...]

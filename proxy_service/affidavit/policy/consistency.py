@@ -28,11 +28,16 @@ _UNIQUE = (
     ("issuers", "issuer"),
     ("people", "email"),
     ("people", "github_id"),
+    ("directories", "name"),
     ("upstreams", "name"),
     ("rules", "name"),
     ("masking", "name"),
 )
 _CREDENTIALS = ("header", "google_id_token", "google_access_token", "secret")
+_DIRECTORIES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {  # by kind, what is needed and what is allowed
+    "scim": (("secret",), ()),
+    "google_workspace": (("admin", "impersonate"), ("customer",)),
+}
 
 Complain = Callable[[Place, str], None]
 
@@ -49,6 +54,8 @@ def contradictions(tree: Tree) -> list[Problem]:
         _check_unique(top, section, key, tree, complain)
     for place, issuer in _entries(top, "issuers"):
         _check_issuer(place, issuer, complain)
+    for place, directory in _entries(top, "directories"):
+        _check_directory(place, directory, complain)
     for place, upstream in _entries(top, "upstreams"):
         _check_credential((*place, "credential"), upstream.get("credential"), complain)
     for name in ("issuers", "upstreams"):
@@ -90,6 +97,18 @@ def _check_issuer(place: Place, issuer: dict[str, Any], complain: Complain) -> N
         complain((*place, "domains"), "domains mean something for attribution google only")
     if attribution == "ci-person" and isinstance(url, str) and "gitlab" in url:
         complain((*place, "attribution"), f"ci-person for GitLab is {NOT_YET}: sponsored is")
+
+
+def _check_directory(place: Place, directory: dict[str, Any], complain: Complain) -> None:
+    kind = directory.get("kind")
+    if not isinstance(kind, str) or kind not in _DIRECTORIES:
+        return
+    needed, allowed = _DIRECTORIES[kind]
+    for key in needed:
+        if key not in directory:
+            complain(place, f"a directory of kind {kind} needs {key}")
+    for other in sorted({"secret", "customer", "admin", "impersonate"} & directory.keys() - {*needed, *allowed}):
+        complain((*place, other), f"{other} means nothing for a directory of kind {kind}")
 
 
 def _check_credential(place: Place, credential: Any, complain: Complain) -> None:

@@ -29,6 +29,7 @@ from affidavit.policy.credentials import CredentialEntry, FileHeader, GoogleAcce
 from affidavit.policy.decide import RULES, Rule
 from affidavit.policy.problems import ConfigurationErrors, Place
 from affidavit.policy.section import Class, Duration, Email, File, Name, Section, SecureUrl, text
+from affidavit.policy.sections.directories import DirectorySection
 from affidavit.policy.sections.masking import MaskingSection, entries
 from affidavit.policy.yaml_lines import Unreadable, read_yaml
 
@@ -191,7 +192,7 @@ class RuleSection(Section):  # noqa: D101
 class Document(Section):
     """The whole file."""
 
-    LATER = ("channels", "directories", "approvals", "revocation", "witnesses", "networks")
+    LATER = ("channels", "approvals", "revocation", "witnesses", "networks")
 
     version: Annotated[int, BeforeValidator(_version)]
     origin: Annotated[str, text(fields.origin)]
@@ -199,6 +200,7 @@ class Document(Section):
     issuers: list[IssuerSection]
     people: list[PersonSection] = []
     sponsors: list[SponsorSection] = []
+    directories: list[DirectorySection] = []
     upstreams: list[UpstreamSection]
     rules: list[RuleSection] = []
     masking: list[MaskingSection] | None = None
@@ -215,6 +217,7 @@ class Document(Section):
             issuers=tuple(issuer.entry(folder) for issuer in self.issuers),
             people=tuple(person.entry() for person in self.people),
             sponsors=tuple(sponsor.entry() for sponsor in self.sponsors),
+            directories=tuple(directory.entry(folder) for directory in self.directories),
             upstreams=tuple(upstream.entry(folder) for upstream in self.upstreams),
             rules=tuple(rule.entry() for rule in self.rules),
             masking=entries(self.masking),

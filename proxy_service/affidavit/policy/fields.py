@@ -24,6 +24,7 @@ _DOMAIN = re.compile(r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z0-9-]+", re.ASCII)
 _VISIBLE = re.compile(r"[!-~]+", re.ASCII)
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)  # RFC 9110 section 5.6.2
 _ACCOUNT = re.compile(r"[a-z0-9.-]+@([a-z0-9-]+\.)+gserviceaccount\.com", re.ASCII)  # it becomes a part of a URL
+_CUSTOMER = re.compile(r"my_customer|C[0-9a-z]{1,20}", re.ASCII)  # Admin SDK, `customer`
 _SECRET = re.compile(  # Secret Manager's resource names, and the short form of them
     r"secret:[A-Za-z0-9_-]{1,255}(@[1-9][0-9]*)?"
     r"|projects/[a-z0-9.:-]+/secrets/[A-Za-z0-9_-]{1,255}/versions/(latest|[1-9][0-9]*)",
@@ -156,6 +157,11 @@ def scope(text: str) -> str:
 def service_account(text: str) -> str:
     """Check the address of a service account."""
     return _check(_ACCOUNT, text, "a service account, as in reader@my-project.iam.gserviceaccount.com")
+
+
+def customer(text: str) -> str:
+    """Check which Google Workspace is meant."""
+    return _check(_CUSTOMER, text, "a customer of Google Workspace: my_customer, or its id as in C03az79cb")
 
 
 def secret(text: str) -> str:

@@ -20,6 +20,7 @@ from affidavit.gateway.call import Flaw, Inbound
 from affidavit.gateway.data_path import DataPath
 from affidavit.gateway.problems import Reply, broken
 from affidavit.gateway.protected_resource import WELL_KNOWN, resource_metadata
+from affidavit.gateway.scim import ScimEndpoint
 from affidavit.mcp.trace_context import read_traceparent
 from affidavit.policy.configuration import Configuration
 from affidavit.serve.client_address import ClientAddress
@@ -39,14 +40,23 @@ PATIENCE = 600.0  # seconds that a legacy call goes on without its client: no up
 WATCH_AFTER = 0.2  # seconds until a call is worth a task that waits for its client to go away
 
 _MCP = "/mcp/"
+_SCIM = "/scim/v2/"
 _diagnostics = logging.getLogger("affidavit.serve")
 
 
 class Application:
-    """Routes three kinds of paths: calls, health, and what a client must know to get a token."""
+    """Routes four kinds of paths: calls, directories that push, health, and what a client must know to get a token."""
 
-    def __init__(self, path: DataPath, health: Health, configuration: Configuration, client: ClientAddress) -> None:
+    def __init__(
+        self,
+        path: DataPath,
+        health: Health,
+        configuration: Configuration,
+        client: ClientAddress,
+        scim: ScimEndpoint | None = None,
+    ) -> None:
         self._path = path
+        self._scim = scim
         self._health = health
         self._configuration = configuration
         self._client = client
@@ -59,6 +69,8 @@ class Application:
         path: str = scope["path"]
         if path.startswith(_MCP):
             await self._call(scope, receive, send, path[len(_MCP) :])
+        elif path.startswith(_SCIM) and self._scim is not None:
+            await self._directory(self._scim, scope, receive, send)
         else:
             await _send_whole(send, *self._other(path))
 
@@ -73,6 +85,21 @@ class Application:
             if metadata is not None:
                 return _json(200, metadata)
         return _json(404, {"error": "not_found", "message": "There is nothing here; MCP is served at /mcp/<upstream>."})
+
+    async def _directory(self, scim: ScimEndpoint, scope: Scope, receive: Receive, send: Send) -> None:
+        body, flaw = await self._bodies.read(receive)
+        inbound = Inbound.read(
+            scope["method"], "", scope["headers"], body, self._client(scope), query=scope["query_string"]
+        )
+        inbound.flaw = flaw
+        outlet = _Outlet(send, self._leaving)
+        try:
+            await outlet.release(await scim.handle(inbound, scope["path"].removeprefix(_SCIM), scope["query_string"]))
+        except Exception:  # noqa: BLE001 the top of a request: nobody else's goes down with it
+            incident = secrets.token_hex(8)
+            _diagnostics.exception("incident %s", incident, extra={"incident": incident})
+            if not outlet.started:
+                await outlet.release(broken(incident))
 
     async def _call(self, scope: Scope, receive: Receive, send: Send, upstream: str) -> None:
         body, flaw = await self._bodies.read(receive)

@@ -5,7 +5,7 @@ Source: architecture "Failures" (`uncommitted` grows and alarms).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from affidavit.clock import SECOND, Clock, Micros
@@ -24,6 +24,8 @@ class Health:
         self._trail = trail
         self._clock = clock
         self._has_worker = has_worker
+        self.policy: Callable[[], Mapping[str, Any]] = dict
+        self.directories: Callable[[], Mapping[str, Any]] | None = None
         self._told: Mapping[str, Any] = {}
         self._told_at = clock()
         self.worker_starts = 0
@@ -44,8 +46,11 @@ class Health:
             "draining": self.draining,
             "in_flight": self._trail.in_flight,
             "outage": None if outage is None else OUTAGE,
+            "policy": self.policy(),
             "writer": self._recorder.writer.id,
         }
+        if self.directories is not None:  # how long ago each was confirmed
+            state["directories"] = {name: {"confirmed_s": age} for name, age in self.directories().items()}
         return {**state, **self._log()} if self._has_worker else state
 
     def _log(self) -> dict[str, Any]:

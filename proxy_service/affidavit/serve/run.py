@@ -28,6 +28,7 @@ from affidavit.serve.health import Health
 from affidavit.serve.http import BoundedHttp
 from affidavit.serve.supervisor import Supervisor
 from affidavit.wiring.gateway import Ports, open_gateway
+from affidavit.wiring.reloading import Reloading, Source
 
 COLLECT_AFTER = 20_000  # objects; Python's own 700 costs a twentieth of all time under load (measured)
 DRAIN = 2  # seconds that calls under way have to end by themselves after SIGTERM
@@ -66,8 +67,15 @@ class Deployment(Protocol):
         ...
 
 
-async def serve(configuration: Configuration, deployment: Deployment, host: str, port: int) -> int:
+async def serve(source: Source, configuration: Configuration, deployment: Deployment, host: str, port: int) -> int:
     """Serve until SIGTERM or SIGINT; return the exit status, 0 where nothing is left to be made durable.
+
+    Args:
+        source: Where the configuration was read, to be read again.
+        configuration: What it says now.
+        deployment: Where this runs.
+        host: Where to listen; a name or an address.
+        port: The same; 0 for any that is free.
 
     Raises:
         Misconfigured: The address is taken, the folder in use, or a mounted file wrong.
@@ -82,13 +90,18 @@ async def serve(configuration: Configuration, deployment: Deployment, host: str,
         health = Health(gateway.recorder, gateway.trail, deployment.clock, has_worker=worker is not None)
         if ports.telemetry is not None:
             ports.telemetry.watch(health.read)
+        reloading = Reloading(source, configuration, gateway.adopt)
+        health.policy = reloading.read
+        if gateway.people is not None:
+            health.directories = gateway.people.read
         supervisor = Supervisor(worker, health) if worker is not None else None
         working = asyncio.ensure_future(supervisor.run()) if supervisor is not None else None
-        gateway.start()
+        gateway.start(reloading.keep_current())
         _settle_memory()
         _diagnostics.info("serving on http://%s:%s, writer %s", host, bound, gateway.recorder.writer.id)
         client = ClientAddress(deployment.forwarders)
-        await _serve_http(Application(gateway.path, health, configuration, client), listening, health, stopping)
+        application = Application(gateway.path, health, configuration, client, gateway.scim)
+        await _serve_http(application, listening, health, stopping)
         said = await gateway.close()
         deployment.close()
         _, committed = await asyncio.gather(_close(ports.telemetry), _finish(supervisor, working))

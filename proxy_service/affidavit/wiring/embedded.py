@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from affidavit.adapters.embedded.roster import SqliteRoster
 from affidavit.adapters.embedded.state import Ledger, State
 from affidavit.clock import Clock, system_clock
 from affidavit.errors import Misconfigured
@@ -21,6 +22,7 @@ from affidavit.gateway.ports import Telemetry
 from affidavit.policy.configuration import Configuration
 from affidavit.wiring.credentials import open_credentials
 from affidavit.wiring.data_folder import DataFolder
+from affidavit.wiring.directories import open_directory_secrets, open_readers
 from affidavit.wiring.gateway import Ports
 from affidavit.wiring.random_pool import RandomPool
 from affidavit.wiring.telemetry import open_telemetry
@@ -36,6 +38,7 @@ class EmbeddedFolder:
     clock: Clock
     random: Randomness
     ledger: Ledger
+    roster: SqliteRoster
     telemetry: Telemetry | None = None
     forwarders: int = 0  # clients connect to it themselves
 
@@ -55,7 +58,8 @@ class EmbeddedFolder:
         telemetry = open_telemetry(environment, instance=os.urandom(8).hex())
         data = DataFolder.open(root)
         ledger = Ledger(State(data.state_path, system_clock))
-        return cls(data, environment, system_clock, RandomPool(os.urandom), ledger, telemetry)
+        roster = SqliteRoster(data.state_path)
+        return cls(data, environment, system_clock, RandomPool(os.urandom), ledger, roster, telemetry)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -90,6 +94,9 @@ class EmbeddedFolder:
             evidence=self.data.evidence,
             ledger=self.ledger,
             credentials=credentials,
+            roster=self.roster,
+            directory_secrets=open_directory_secrets(configuration.directories, self.environment),
+            readers=open_readers(configuration.directories, self.environment, self.clock),
             secret=self.data.keys().mask_key(),
             clock=self.clock,
             random=self.random,
@@ -107,6 +114,7 @@ class EmbeddedFolder:
     def close(self) -> None:
         """Let go of what the gateway alone uses."""
         self.ledger.close()
+        self.roster.close()
 
     def _bus(self, writer: str) -> Bus:
         return self.data.bus(writer, self.clock)

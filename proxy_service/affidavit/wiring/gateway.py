@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -27,26 +28,43 @@ from affidavit.gateway.credentials import UpstreamCredential
 from affidavit.gateway.data_path import DataPath
 from affidavit.gateway.decisions import Decisions
 from affidavit.gateway.definitions import Definitions
+from affidavit.gateway.directory_changes import Changes
+from affidavit.gateway.directory_reading import Read
+from affidavit.gateway.directory_secrets import DirectorySecrets
 from affidavit.gateway.doorman import Doorman
 from affidavit.gateway.forward import HttpForwarder
 from affidavit.gateway.in_force import InForce
 from affidavit.gateway.introductions import Introductions
 from affidavit.gateway.listing import Listing, own_permit
+from affidavit.gateway.masks import Masks
+from affidavit.gateway.people import People
 from affidavit.gateway.ports import DefinitionLedger, Telemetry
 from affidavit.gateway.reading import Reading
 from affidavit.gateway.rejections import Rejections
+from affidavit.gateway.scim import ScimEndpoint
 from affidavit.gateway.server_requests import ServerRequests
 from affidavit.gateway.trail import Trail
 from affidavit.gateway.upstreams import Upstream
-from affidavit.identity.attribution import Directory, Issuer, Person, Sponsor
+from affidavit.identity.attribution import Issuer
 from affidavit.identity.authenticator import Authenticator
+from affidavit.identity.directory import Directory
 from affidavit.identity.jwks import IssuerKeys, KeySet
 from affidavit.identity.principal import Credential, Principal
+from affidavit.identity.roster import RosterStore
 from affidavit.masking.mask import Masker
 from affidavit.masking.tokens import PURPOSE, Tokens
 from affidavit.mcp.sessions import KEY_BYTES, SessionSeal
 from affidavit.policy.configuration import Configuration, UpstreamEntry
 from affidavit.policy.document import STANDARD
+from affidavit.wiring.directories import (
+    ReadSecret,
+    everybody,
+    keep_secrets,
+    open_people,
+    open_readings,
+    open_scim,
+    read_directory_secrets,
+)
 
 QUIET = 60.0  # seconds without a record until `writer:alive` (evidence-format section 5)
 LEAVE = 0.5  # seconds that what runs beside calls has to say how it ended
@@ -60,6 +78,9 @@ class Ports:
 
     Attributes:
         credentials: What each upstream is shown, by its name.
+        roster: What all instances know of the directories' people.
+        directory_secrets: How each pushing directory's secret is read, by its name.
+        readers: How each other directory is read.
         attest: Gives a token of the service account that this process runs as, for an audience.
         image, revision: What runs, for the registration.
     """
@@ -71,6 +92,9 @@ class Ports:
     secret: bytes
     clock: Clock
     random: Randomness
+    roster: RosterStore | None = None
+    directory_secrets: Mapping[str, ReadSecret] = field(default_factory=dict)
+    readers: Mapping[str, Read] = field(default_factory=dict)
     attest: Callable[[str], str] | None = None
     image: str | None = None
     revision: str | None = None
@@ -89,16 +113,32 @@ class Gateway:
     rejections: Rejections
     upstreams: tuple[Upstream, ...]
     keys: tuple[IssuerKeys, ...]
+    in_force: Callable[[Configuration], InForce]
+    people: People | None = None
+    scim: ScimEndpoint | None = None
+    beside: tuple[Callable[[], Coroutine[None, None, None]], ...] = ()
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
-    def start(self) -> None:
-        """Begin what runs beside calls: keys and credentials kept fresh, tools listed, signs of life."""
+    def start(self, *beside: Coroutine[None, None, None]) -> None:
+        """Begin what runs beside calls: keys and credentials kept fresh, tools listed, signs of life, and `beside`."""
         renewals = [
             *(keys.keep_fresh() for keys in self.keys),
             *(upstream.credential.keep_fresh() for upstream in self.upstreams),
         ]
-        work = [self._live(), *renewals, *map(self._list, self.upstreams)]
+        work = [*beside, *(begin() for begin in self.beside), self._live(), *renewals, *map(self._list, self.upstreams)]
         self.tasks = [asyncio.ensure_future(one) for one in work]
+
+    async def adopt(self, configuration: Configuration) -> None:
+        """Put another configuration in force for the calls that follow.
+
+        Raises:
+            Unavailable, OutcomeUnknown: It is not known to be on record; the old one stays in force.
+        """
+        fresh, people = self.in_force(configuration), everybody(configuration, self.people)
+        self.recorder.check()
+        await _load_policy(self.recorder, configuration)  # durable before a call can name it
+        self.path.decisions.current = fresh
+        self.path.authenticator.directory = people
 
     async def close(self) -> bool:
         """Say the last words and stop; return whether they are durable. No call may be under way."""
@@ -140,6 +180,7 @@ async def open_gateway(configuration: Configuration, ports: Ports, *, loopback: 
     """
     # What cannot be had is found before anything is written.
     await asyncio.gather(*(credential.refresh() for credential in ports.credentials.values()))
+    secrets = await read_directory_secrets(ports.directory_secrets)
     writer = _register(configuration, ports)
     recorder = Recorder(writer, ports.bus(writer.id))
     recorder.add("writer:opened", {"role": writer.role})
@@ -147,7 +188,10 @@ async def open_gateway(configuration: Configuration, ports: Ports, *, loopback: 
     keys = _issuer_keys(configuration, recorder, ports.clock)
     await asyncio.gather(*(one.refresh() for one in keys))
     upstreams = tuple(_upstream(entry, ports.credentials[entry.name]) for entry in configuration.upstreams)
-    return _assemble(configuration, ports, recorder, upstreams, keys, loopback=loopback, port=port)
+    gateway = _assemble(configuration, ports, recorder, upstreams, keys, secrets=secrets, loopback=loopback, port=port)
+    if gateway.people is not None:
+        await gateway.people.look()  # a store that does not answer leaves nobody known, and is asked again
+    return gateway
 
 
 def _assemble(
@@ -157,20 +201,24 @@ def _assemble(
     upstreams: tuple[Upstream, ...],
     keys: tuple[IssuerKeys, ...],
     *,
+    secrets: DirectorySecrets,
     loopback: bool,
     port: int,
 ) -> Gateway:
     fingerprints = Fingerprints(ports.secret)
     introductions = Introductions(recorder, ports.clock, STANDARD)
-    trail = Trail(recorder, fingerprints, introductions, ports.clock, ports.telemetry)
     seal = SessionSeal(derive(ports.secret, "session ids", KEY_BYTES))
     reading = Reading(seal=seal, sessions=fingerprints.sessions, clock=ports.clock, random=ports.random)
-    decisions = Decisions(_in_force(configuration, ports))
+    in_force = partial(_in_force, ports)
+    decisions = Decisions(in_force(configuration))
+    masks = Masks(decisions)
+    trail = Trail(recorder, fingerprints, introductions, ports.clock, ports.telemetry, masks=masks)
     own = _own_principal(configuration, recorder.writer)
     introductions.know(own)
-    listing = Listing(reading, trail, own, own_permit(configuration.digest))
+    listing = Listing(reading, trail, masks, own, own_permit(configuration.digest))
     definitions = Definitions(recorder, ports.ledger, upstreams, listing.tools)
     rejections = Rejections(recorder, ports.clock)
+    people = open_people(configuration, ports.roster, ports.clock)
     path = DataPath(
         doorman=Doorman(
             {upstream.name: upstream for upstream in upstreams},
@@ -180,22 +228,43 @@ def _assemble(
             port=port,
             trail=trail,
         ),
-        authenticator=_authenticator(configuration, keys, ports.clock),
+        authenticator=_authenticator(configuration, keys, ports.clock, everybody(configuration, people)),
         rejections=rejections,
         reading=reading,
         decisions=decisions,
         definitions=definitions,
         trail=trail,
-        answers=Answers(decisions, definitions, seal),
-        server_requests=ServerRequests(reading, trail),
+        masks=masks,
+        answers=Answers(decisions, definitions, masks, seal),
+        server_requests=ServerRequests(reading, trail, masks),
     )
-    return Gateway(recorder, path, trail, ports.clock, introductions, rejections, upstreams, keys)
+    gateway = Gateway(recorder, path, trail, ports.clock, introductions, rejections, upstreams, keys, in_force)
+    if people is not None:
+        people.heed = partial(setattr, path.authenticator, "directory")
+        gateway.people = people
+        changes = Changes(people, recorder)
+        readings = open_readings(ports.readers, people, changes, clock=ports.clock, random=ports.random)
+        gateway.scim = open_scim(
+            configuration,
+            people,
+            secrets,
+            doorman=path.doorman,
+            changes=changes,
+            rejections=rejections,
+            clock=ports.clock,
+            random=ports.random,
+        )
+        gateway.beside = (
+            partial(keep_secrets, secrets, ports.directory_secrets),
+            people.keep_current,
+            *(one.keep_current for one in readings),
+        )
+    return gateway
 
 
-def _in_force(configuration: Configuration, ports: Ports) -> InForce:
-    return InForce(
-        policy=configuration.policy(), masker=Masker(configuration.masking, Tokens(derive(ports.secret, PURPOSE)))
-    )
+def _in_force(ports: Ports, configuration: Configuration) -> InForce:
+    masker = Masker(configuration.masking, Tokens(derive(ports.secret, PURPOSE)))
+    return InForce(policy=configuration.policy(), masker=masker)
 
 
 def _register(configuration: Configuration, ports: Ports) -> Writer:
@@ -241,7 +310,9 @@ def _fetch(file: Path | None, uri: str | None) -> Callable[[], Awaitable[bytes]]
     return from_uri(uri)
 
 
-def _authenticator(configuration: Configuration, keys: Iterable[IssuerKeys], clock: Clock) -> Authenticator:
+def _authenticator(
+    configuration: Configuration, keys: Iterable[IssuerKeys], clock: Clock, directory: Directory
+) -> Authenticator:
     issuers = [
         Issuer(
             name=entry.name,
@@ -253,10 +324,6 @@ def _authenticator(configuration: Configuration, keys: Iterable[IssuerKeys], clo
         )
         for entry in configuration.issuers
     ]
-    directory = Directory(
-        [Person(email=one.email, github_id=one.github_id, groups=one.groups) for one in configuration.people],
-        [Sponsor(matches=one.matches, person=one.person) for one in configuration.sponsors],
-    )
     return Authenticator(issuers, keys={one.name: one for one in keys}, directory=directory, clock=clock)
 
 

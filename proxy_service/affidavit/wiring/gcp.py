@@ -15,6 +15,7 @@ from affidavit.adapters.gcp.emulators import emulated, refuse_emulators
 from affidavit.adapters.gcp.firestore import FirestoreDefinitions, FirestoreLedger, open_database
 from affidavit.adapters.gcp.metadata import attestation
 from affidavit.adapters.gcp.pubsub import PubSubBus, open_publisher
+from affidavit.adapters.gcp.roster import FirestoreRoster
 from affidavit.adapters.gcp.secrets import Secrets, open_secrets
 from affidavit.adapters.gcp.storage import CloudStorageStore, open_client
 from affidavit.clock import Clock, system_clock
@@ -26,6 +27,7 @@ from affidavit.policy.configuration import Configuration
 from affidavit.policy.document import STANDARD
 from affidavit.settings import ProxySettings
 from affidavit.wiring.credentials import open_credentials
+from affidavit.wiring.directories import open_directory_secrets, open_readers
 from affidavit.wiring.doctor import gateway_can_start
 from affidavit.wiring.gateway import Ports
 from affidavit.wiring.random_pool import RandomPool
@@ -41,6 +43,7 @@ class CloudGateway:
     evidence: CloudStorageStore
     bodies: Mapping[str, CloudStorageStore]
     ledger: FirestoreLedger
+    roster: FirestoreRoster
     secrets: Secrets
     telemetry: Telemetry | None = None
     clock: Clock = system_clock
@@ -62,6 +65,7 @@ class CloudGateway:
             evidence=CloudStorageStore(storage, settings.evidence_bucket),
             bodies={name: CloudStorageStore(storage, bucket) for name, bucket in settings.body_buckets.items()},
             ledger=FirestoreLedger(FirestoreDefinitions(database, system_clock)),
+            roster=FirestoreRoster(database),
             secrets=Secrets(open_secrets(environment), settings.project),
             telemetry=open_telemetry(environment, instance=os.urandom(8).hex(), project=settings.project),
         )
@@ -103,6 +107,9 @@ class CloudGateway:
             evidence=self.evidence,
             ledger=self.ledger,
             credentials=credentials,
+            roster=self.roster,
+            directory_secrets=open_directory_secrets(configuration.directories, self.environment),
+            readers=open_readers(configuration.directories, self.environment, self.clock),
             secret=secret,
             clock=self.clock,
             random=RandomPool(os.urandom),

@@ -31,7 +31,8 @@ run "a_sentence_locks_all_of_it" {
   command = plan
 
   variables {
-    lock = "acme-evidence is locked for good"
+    config_file = "tests/masking.yaml"
+    lock        = "acme-evidence is locked for good"
   }
 
   assert {

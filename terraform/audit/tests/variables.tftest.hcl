@@ -154,7 +154,8 @@ run "only_the_whole_sentence_locks" {
   command = plan
 
   variables {
-    lock = "yes"
+    config_file = "tests/masking.yaml"
+    lock        = "yes"
   }
 
   expect_failures = [
@@ -166,7 +167,8 @@ run "another_deployments_sentence_does_not_lock" {
   command = plan
 
   variables {
-    lock = "other-evidence is locked for good"
+    config_file = "tests/masking.yaml"
+    lock        = "other-evidence is locked for good"
   }
 
   expect_failures = [
@@ -178,12 +180,64 @@ run "an_empty_sentence_does_not_lock" {
   command = plan
 
   variables {
-    lock = ""
+    config_file = "tests/masking.yaml"
+    lock        = ""
   }
 
   expect_failures = [
     var.lock,
   ]
+}
+
+run "nothing_is_locked_with_masking_switched_off" {
+  command = plan
+
+  variables {
+    config_file = "tests/unmasked.yaml"
+    lock        = "acme-evidence is locked for good"
+  }
+
+  expect_failures = [
+    var.lock,
+  ]
+}
+
+run "nothing_is_locked_before_masking_was_looked_at" {
+  command = plan
+
+  variables {
+    lock = "acme-evidence is locked for good"
+  }
+
+  expect_failures = [
+    var.lock,
+  ]
+}
+
+run "a_configuration_is_one" {
+  command = plan
+
+  variables {
+    config_file = "tests/variables.tftest.hcl"
+  }
+
+  expect_failures = [
+    var.config_file,
+  ]
+}
+
+run "a_configuration_that_says_nothing_of_masking_masks_credentials" {
+  command = plan
+
+  variables {
+    config_file = "tests/default.yaml"
+    lock        = "acme-evidence is locked for good"
+  }
+
+  assert {
+    condition     = google_storage_bucket.evidence.retention_policy[0].is_locked == true
+    error_message = "The lock is refused, though credentials are masked."
+  }
 }
 
 run "writers_live_in_another_project" {

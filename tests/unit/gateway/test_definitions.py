@@ -7,6 +7,7 @@ import pytest
 
 from affidavit.errors import Refused
 from affidavit.gateway.definitions import Definitions
+from affidavit.gateway.ports import Standing
 
 UPSTREAM = SimpleNamespace(name="warehouse", retention_class="standard")
 TOOL = {"name": "sql.query", "inputSchema": {"type": "object"}}
@@ -22,10 +23,10 @@ class SlowLedger:
     async def see(self, upstream, target, digest, canonical):
         await self.answers.wait()
         self.stands = self.stands or digest
-        return self.stands
+        return await self.standing(upstream, target)
 
     async def standing(self, upstream, target):
-        return self.stands
+        return Standing(self.stands, None, "2026-11-22T12:25:57.000001Z")
 
 
 class Recorder:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from affidavit.identity.attribution import RECORDED_CI_CLAIMS, Person, Sponsor
+from affidavit.identity.attribution import RECORDED_CI_CLAIMS
+from affidavit.identity.directory import Person, Sponsor
 from affidavit.policy.decide import VARIABLES
 from fakes.house import AUDIENCE, make_house
 from fakes.issuer import without

@@ -15,7 +15,7 @@ from typing import TypeVar
 from affidavit.adapters.embedded.sqlite import open_sqlite
 from affidavit.clock import Clock, format_time
 from affidavit.errors import Unavailable
-from affidavit.gateway.ports import SeenDefinition
+from affidavit.gateway.ports import SeenDefinition, Standing
 
 _SCHEMA = """
 create table if not exists definition (
@@ -24,7 +24,7 @@ create table if not exists definition (
     primary key (upstream, target, digest)
 ) strict;
 create table if not exists standing (
-    upstream text not null, target text not null, digest text not null, since text not null,
+    upstream text not null, target text not null, digest text not null, since text not null, by text,
     primary key (upstream, target)
 ) strict;
 """
@@ -41,32 +41,36 @@ class State:
     def __init__(self, path: Path, clock: Clock) -> None:
         self._clock = clock
         self._connection = open_sqlite(path, _SCHEMA)
+        if not any(column[1] == "by" for column in self._connection.execute("pragma table_info(standing)")):
+            self._connection.execute("alter table standing add column by text")  # 0.1.0 did not ask who accepted
 
-    def see(self, upstream: str, target: str, digest: str, canonical: bytes) -> str:
-        """Keep a definition, the first of a tool standing at once, and return the digest that stands."""
+    def see(self, upstream: str, target: str, digest: str, canonical: bytes) -> Standing:
+        """Keep a definition, the first of a tool standing at once, and return the one that stands."""
         now = format_time(self._clock())
         with self._connection as transaction:
             transaction.execute(
                 "insert into definition values (?, ?, ?, ?, ?) on conflict do update set seen = excluded.seen",
                 (upstream, target, digest, canonical, now),
             )
-            transaction.execute("insert or ignore into standing values (?, ?, ?, ?)", (upstream, target, digest, now))
-        return self.standing(upstream, target) or digest
+            transaction.execute(
+                "insert or ignore into standing values (?, ?, ?, ?, null)", (upstream, target, digest, now)
+            )
+        return self.standing(upstream, target) or Standing(digest, None, now)
 
-    def standing(self, upstream: str, target: str) -> str | None:
-        """Return the digest that stands."""
+    def standing(self, upstream: str, target: str) -> Standing | None:
+        """Return the definition that stands."""
         row = self._connection.execute(
-            "select digest from standing where upstream = ? and target = ?", (upstream, target)
+            "select digest, by, since from standing where upstream = ? and target = ?", (upstream, target)
         ).fetchone()
-        return None if row is None else str(row[0])
+        return None if row is None else Standing(*row)
 
-    def accept(self, upstream: str, target: str, digest: str) -> bool:
-        """Let another definition stand; return False where it was never shown."""
+    def accept(self, upstream: str, target: str, digest: str, by: str) -> bool:
+        """Let another definition stand, in somebody's name; return False where it was never shown."""
         with self._connection as transaction:
             changed = transaction.execute(
-                "update standing set digest = ?, since = ? where upstream = ? and target = ? and exists"
+                "update standing set digest = ?, since = ?, by = ? where upstream = ? and target = ? and exists"
                 " (select 1 from definition where upstream = ? and target = ? and digest = ?)",
-                (digest, format_time(self._clock()), upstream, target, upstream, target, digest),
+                (digest, format_time(self._clock()), by, upstream, target, upstream, target, digest),
             )
         return changed.rowcount == 1
 
@@ -90,11 +94,11 @@ class Ledger:
         self._state = state
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="state")
 
-    async def see(self, upstream: str, target: str, digest: str, canonical: bytes) -> str:
+    async def see(self, upstream: str, target: str, digest: str, canonical: bytes) -> Standing:
         """See `DefinitionLedger.see`."""
         return await self._run(lambda: self._state.see(upstream, target, digest, canonical))
 
-    async def standing(self, upstream: str, target: str) -> str | None:
+    async def standing(self, upstream: str, target: str) -> Standing | None:
         """See `DefinitionLedger.standing`."""
         return await self._run(lambda: self._state.standing(upstream, target))
 

@@ -43,7 +43,7 @@ from affidavit.clock import Clock, format_time
 from affidavit.errors import Misconfigured, Unavailable
 from affidavit.evidence.packing import pack
 from affidavit.evidence.stored import unpack
-from affidavit.gateway.ports import SeenDefinition
+from affidavit.gateway.ports import SeenDefinition, Standing
 from affidavit.identity.revocation import Revocation
 
 PACKED_BYTES = 1_000_000  # of a definition; a document holds 1 MiB, its other fields and its name in it
@@ -53,7 +53,7 @@ TRIES = 20  # to get the next place in the list of revocations; each time somebo
 
 _TRANSIENT = (Aborted, DeadlineExceeded, InternalServerError, ServiceUnavailable, TooManyRequests)
 # Seconds: 2 for an answer, 4 in all. Every commit here may be made twice.
-_WITHIN: Final[dict[str, Any]] = {
+WITHIN: Final[dict[str, Any]] = {
     "retry": Retry(predicate=if_exception_type(*_TRANSIENT), initial=0.1, maximum=0.5, multiplier=2.0, timeout=4.0),
     "timeout": 2.0,
 }
@@ -70,39 +70,40 @@ class FirestoreDefinitions:
         self._shown = database.collection("definitions")
         self._clock = clock
 
-    def see(self, upstream: str, target: str, digest: str, canonical: bytes) -> str:
-        """Keep a definition, the first of a tool standing at once, and return the digest that stands."""
+    def see(self, upstream: str, target: str, digest: str, canonical: bytes) -> Standing:
+        """Keep a definition, the first of a tool standing at once, and return the one that stands."""
         tool = self._tool(upstream, target)
-        with _translated():
+        with translated():
             shown = _read(tool)
             if shown is None:
                 first = {"upstream": upstream, "target": target, "standing": digest, "newest": digest}
+                first["since"] = self._now()
                 with contextlib.suppress(AlreadyExists):
-                    self._keep(tool, {**first, "since": self._now()}, digest, canonical, exists=False)
-                    return digest
+                    self._keep(tool, first, digest, canonical, exists=False)
+                    return _standing(first)
                 shown = _read(tool) or first
             if shown["newest"] != digest:
                 self._keep(tool, {"newest": digest}, digest, canonical, exists=True)
-            return str(shown["standing"])
+            return _standing(shown)
 
-    def standing(self, upstream: str, target: str) -> str | None:
-        """Return the digest that stands."""
-        with _translated():
+    def standing(self, upstream: str, target: str) -> Standing | None:
+        """Return the definition that stands."""
+        with translated():
             shown = _read(self._tool(upstream, target))
-        return None if shown is None else str(shown["standing"])
+        return None if shown is None else _standing(shown)
 
-    def accept(self, upstream: str, target: str, digest: str) -> bool:
-        """Let another definition stand; return False where it was never shown."""
+    def accept(self, upstream: str, target: str, digest: str, by: str) -> bool:
+        """Let another definition stand, in somebody's name; return False where it was never shown."""
         tool = self._tool(upstream, target)
-        with _translated():
+        with translated():
             if _read(self._definition(tool, digest)) is None:
                 return False
-            tool.update({"standing": digest, "since": self._now()}, **_WITHIN)
+            tool.update({"standing": digest, "since": self._now(), "by": by}, **WITHIN)
         return True
 
     def definitions(self) -> list[SeenDefinition]:
         """Return every definition that was ever shown, the newest last for each tool."""
-        with _translated():
+        with translated():
             tools = _all(self._tools)
             shown = _all(self._shown)  # after the tools, so that all are there that those name
         found = [(tools[one["tool"]], one) for one in shown.values() if one["tool"] in tools]
@@ -128,13 +129,13 @@ class FirestoreDefinitions:
                 "seen": self._now(),
             },
         )
-        commit.commit(**_WITHIN)
+        commit.commit(**WITHIN)
 
     def _tool(self, upstream: str, target: str) -> DocumentReference:
-        return self._tools.document(_id(upstream, target))
+        return self._tools.document(document_id(upstream, target))
 
     def _definition(self, tool: DocumentReference, digest: str) -> DocumentReference:
-        return self._shown.document(_id(tool.id, digest))
+        return self._shown.document(document_id(tool.id, digest))
 
     def _now(self) -> str:
         return format_time(self._clock())
@@ -147,11 +148,11 @@ class FirestoreLedger:
         self._definitions = definitions
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="firestore")
 
-    async def see(self, upstream: str, target: str, digest: str, canonical: bytes) -> str:
+    async def see(self, upstream: str, target: str, digest: str, canonical: bytes) -> Standing:
         """See `DefinitionLedger.see`."""
         return await self._run(lambda: self._definitions.see(upstream, target, digest, canonical))
 
-    async def standing(self, upstream: str, target: str) -> str | None:
+    async def standing(self, upstream: str, target: str) -> Standing | None:
         """See `DefinitionLedger.standing`."""
         return await self._run(lambda: self._definitions.standing(upstream, target))
 
@@ -184,8 +185,8 @@ class FirestoreRevocations:
             if revocation in known:
                 return
             place = len(known)
-            with _translated(), contextlib.suppress(AlreadyExists):
-                self._entries.document(f"{place:012d}").create({**form, "place": place}, **_WITHIN)
+            with translated(), contextlib.suppress(AlreadyExists):
+                self._entries.document(f"{place:012d}").create({**form, "place": place}, **WITHIN)
                 return
             known += self.since(place)
         raise Unavailable("too many revoke at once; try again")
@@ -193,8 +194,8 @@ class FirestoreRevocations:
     def since(self, position: int) -> Sequence[Revocation]:
         """See `RevocationList.since`."""
         rest = self._entries.where(filter=FieldFilter("place", ">=", position)).order_by("place")
-        with _translated():
-            found = [one.to_dict() or {} for one in rest.stream(**_WITHIN)]
+        with translated():
+            found = [one.to_dict() or {} for one in rest.stream(**WITHIN)]
         return [Revocation(**{name: value for name, value in one.items() if name != "place"}) for one in found]
 
 
@@ -217,18 +218,22 @@ def open_database(project: str, database: str, environment: Mapping[str, str]) -
     return client
 
 
-def _id(*parts: str) -> str:
+def document_id(*parts: str) -> str:
     """Return a document's name for any text: Firestore's may hold no slash, and be 1,500 bytes."""
     return hashlib.sha256(json.dumps(parts).encode("ascii")).hexdigest()
 
 
 def _read(document: DocumentReference) -> dict[str, Any] | None:
-    found: dict[str, Any] | None = document.get(**_WITHIN).to_dict()
+    found: dict[str, Any] | None = document.get(**WITHIN).to_dict()
     return found
 
 
 def _all(collection: CollectionReference) -> dict[str, dict[str, Any]]:
     return {one.id: one.to_dict() or {} for one in collection.stream(timeout=_LISTING)}
+
+
+def _standing(tool: Mapping[str, Any]) -> Standing:
+    return Standing(tool["standing"], tool.get("by"), tool["since"])
 
 
 def _seen(tool: Mapping[str, Any], one: Mapping[str, Any]) -> SeenDefinition:
@@ -243,7 +248,8 @@ def _seen(tool: Mapping[str, Any], one: Mapping[str, Any]) -> SeenDefinition:
 
 
 @contextlib.contextmanager
-def _translated() -> Iterator[None]:
+def translated() -> Iterator[None]:
+    """Turn what Firestore's client raises in the block into `Unavailable`, with its mend."""
     try:
         yield
     except (Forbidden, Unauthorized) as error:
