@@ -41,6 +41,17 @@ def test_what_should_have_been_masked_is_a_failure_that_does_not_show_it(tmp_pat
     assert SECRET not in said
 
 
+def test_each_event_of_a_stream_is_looked_at_as_json(tmp_path):
+    """Names of members are never masked, so what only looks like a value in the bytes is none."""
+    body = b'id: 1\ndata: {"password":{"type":"string"},"x":"password"}\n\ndata: {"a":{"password":"swordfish"}}\n\n'
+    story = story_that_says(body, field="response")
+
+    said = explain(verify_folder(write_folder(story.write(), tmp_path)))
+
+    assert "pointer:'/a/password'" in said
+    assert SECRET not in said
+
+
 def test_what_only_a_newer_detector_finds_is_a_note(tmp_path, monkeypatch):
     newer = [replace(one, since="9.0.0") for one in detectors.SETS["credentials"]]
     monkeypatch.setitem(detectors.SETS, "credentials", tuple(newer))

@@ -9,6 +9,7 @@ Source: evidence-format section 9, `masks`.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Container, Iterable, Iterator
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -204,26 +205,45 @@ def _screen(rules: tuple[MaskingRule, ...], version: Version | None) -> Screen:
 def _look(screen: Screen, body: bytes) -> Iterator[str]:
     """Yield what rules find in a body, as findings say it: never the value itself."""
     tokens = known_tokens(rule.name for rule in screen.rules)
-    walk = Walk(screen, _TOKENS.recorded_bytes, tokens, whole_blobs=True)
+    for part in _parts(body):
+        walk = Walk(screen, _TOKENS.recorded_bytes, tokens, whole_blobs=True)
+        try:
+            if type(part) is bytes:
+                if walk.plain(part)[0] is not part:
+                    yield "a rule finds something in its text"
+            else:
+                walk.value(part)
+        except (MaskingFailed, BadExpression) as error:
+            yield str(error)
+        for change in walk.changes:
+            for rule in change.counts(tokens):
+                yield f"the rule {shown(rule)} finds something at pointer:{shown(change.pointer)}"
+
+
+def _parts(body: bytes) -> Iterator[Any]:
+    """Yield a body's JSON, or what is in the data of each event of a stream, and its texts as bytes."""
+    whole = _parsed(body)
+    if whole is not _NOT_JSON:
+        yield whole
+        return
+    for event in _EVENTS.split(body):
+        lines = event.splitlines()
+        data = b"\n".join(line[5:].removeprefix(b" ") for line in lines if line.startswith(_DATA))
+        value = _parsed(data)
+        if value is _NOT_JSON:
+            yield event
+        else:
+            yield value
+            yield b"\n".join(line for line in lines if not line.startswith(_DATA))
+
+
+def _parsed(text: bytes) -> Any:
     try:
-        value = parse_json(body)
+        return parse_json(text)
     except Malformed:
-        yield from _look_at_text(walk, body)
-        return
-    try:
-        walk.value(value)
-    except (MaskingFailed, BadExpression) as error:
-        yield str(error)
-    for change in walk.changes:
-        for rule in change.counts(tokens):
-            yield f"the rule {shown(rule)} finds something at pointer:{shown(change.pointer)}"
+        return _NOT_JSON
 
 
-def _look_at_text(walk: Walk, body: bytes) -> Iterator[str]:
-    try:
-        masked, _ = walk.plain(body)
-    except (MaskingFailed, BadExpression) as error:
-        yield str(error)
-        return
-    if masked is not body:
-        yield "a rule finds something in its text"
+_EVENTS = re.compile(rb"\r\n\r\n|\n\n|\r\r")
+_NOT_JSON = object()
+_DATA = b"data:"  # WHATWG HTML, "Server-sent events"
