@@ -45,8 +45,8 @@ def test_masking_is_switched_off_on_purpose_only():
 def test_a_rule_says_all_that_it_can():
     text = (
         "masking:\n  - name: r\n    fields: [a]\n    pointers: [/a/*]\n    pattern: 'x{2}'\n"
-        "    check: luhn\n"
-        "    sets: [payment]\n    upstreams: [warehouse]\n    tools: [t]\n    direction: answer\n    views: [forwarded]\n"
+        "    check: luhn\n    sets: [payment]\n"
+        "    upstreams: [warehouse]\n    tools: [t]\n    direction: answer\n    views: [forwarded]\n"
         "    except_groups: [dba]\n"
     )
     rule = MaskingRule(
