@@ -53,7 +53,7 @@ class Decisions:
             return self._decided(call)
         permits = self.current.permits
         assert call.principal is not None  # noqa: S101 the path authenticates before it decides
-        key = (call.principal.token_sha256, call.inbound.ip, call.inbound.upstream, call.method, call.target)
+        key = (call.principal.key, call.inbound.ip, call.inbound.upstream, call.method, call.target)
         known = permits.get(key)
         if known is None:
             if len(permits) >= REMEMBERED:
