@@ -78,26 +78,30 @@ class GatewayProcess:
 
 @contextlib.contextmanager
 def serving(
-    configuration: Path, data: Path, *, environment: Mapping[str, str] | None = None
+    configuration: Path, data: Path, *, environment: Mapping[str, str] | None = None, port: int = 0
 ) -> Iterator[GatewayProcess]:
-    """Run a gateway while the block lasts; it is ready when the block begins.
+    """Run a gateway while the block lasts, at a port or any that is free; it is ready when the block begins.
 
     Raises:
         AssertionError: It was not ready in time.
     """
     number = len(list(data.parent.glob("diagnostics-*")))
     said = data.parent / f"diagnostics-{number}.txt"
-    with said.open("wb") as stream, launch(configuration, data, stream, environment) as process:
+    with said.open("wb") as stream, launch(configuration, data, stream, environment, port) as process:
         gateway = GatewayProcess(process, _authority(process, said), EvidenceFolder(data), said)
         _await_ready(gateway)
         yield gateway
 
 
 def launch(
-    configuration: Path, data: Path, stderr: Any = subprocess.PIPE, environment: Mapping[str, str] | None = None
+    configuration: Path,
+    data: Path,
+    stderr: Any = subprocess.PIPE,
+    environment: Mapping[str, str] | None = None,
+    port: int = 0,
 ) -> contextlib.AbstractContextManager[subprocess.Popen[bytes]]:
     """Run the command while the block lasts, whatever comes of it."""
-    command = [PROGRAM, "serve", "--config", str(configuration), "--data", str(data), "--port", "0"]
+    command = [PROGRAM, "serve", "--config", str(configuration), "--data", str(data), "--port", str(port)]
     return killed_at_the_end(command, stderr=stderr, env={**os.environ, **(environment or {})})
 
 

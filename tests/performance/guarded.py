@@ -28,7 +28,7 @@ _MASKS = """\
 masking:
   - {name: credentials, sets: [credentials]}
   - {name: payment, sets: [payment]}
-  - {name: personal, sets: [personal], upstreams: [payroll]}
+  - {name: personal, sets: [personal], tools: [payroll.list]}
   - {name: passwords, fields: [password, passwd, secret, token, api_key, authorization]}
   - {name: births, fields: [birthday, date_of_birth]}
   - {name: rows, pointers: ["/result/structuredContent/rows/*/salary"]}

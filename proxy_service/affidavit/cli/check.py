@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from affidavit.clock import DAY, MINUTE, SECOND, Micros
+from affidavit.masking.rule import MaskingRule
 from affidavit.policy.configuration import (
     Configuration,
     IssuerEntry,
@@ -65,6 +66,8 @@ def notes(configuration: Configuration) -> Iterator[str]:
             yield f"{sponsor.person} sponsors, but is not among people: {then}"
     if not any(rule.then == "allow" for rule in configuration.rules):
         yield "no rule allows anything: every call will be denied"
+    if not configuration.masks:
+        yield "masking is switched off: credentials that are said are recorded as they are, for as long as the log"
     named = {upstream.retention for upstream in configuration.upstreams}
     for name in configuration.retention:
         if name not in named and name != STANDARD:
@@ -85,6 +88,7 @@ def summary(configuration: Configuration) -> dict[str, Any]:
         "directories": [_directory(one) for one in configuration.directories],
         "upstreams": [_upstream(configuration, upstream) for upstream in configuration.upstreams],
         "rules": [_rule(rule) for rule in configuration.rules],
+        "masking": [_masking(rule) for rule in configuration.masking],
         "retention_days": dict(configuration.retention),
         "notes": list(notes(configuration)),
     }
@@ -131,6 +135,22 @@ def _rule(rule: Rule) -> dict[str, Any]:
     }
 
 
+def _masking(rule: MaskingRule) -> dict[str, Any]:
+    return {
+        "name": rule.name,
+        "fields": rule.fields,
+        "pointers": rule.pointers,
+        "pattern": rule.pattern,
+        "check": rule.check,
+        "sets": rule.sets,
+        "upstreams": rule.upstreams,
+        "tools": rule.tools,
+        "direction": rule.direction,
+        "views": sorted(rule.views),
+        "except_groups": rule.except_groups,
+    }
+
+
 def _fail(path: Path, problems: Iterable[Problem], *, as_json: bool) -> int:
     if as_json:
         _print_json({"file": str(path), "errors": [problem.form() for problem in problems]})
@@ -160,6 +180,7 @@ def _sections(configuration: Configuration) -> Iterator[tuple[str, Iterable[str]
     yield "Directories, which say who is a person now", map(_explain_directory, configuration.directories)
     yield "Upstreams", map(_explain_upstream, configuration.upstreams)
     yield "Rules, the first match wins", [*map(_explain_rule, configuration.rules), "[red]deny[/red]   everything else"]
+    yield "Masking, of every message", map(_explain_masking, configuration.masking)
     yield "Notes", (f"[yellow]{escape(note)}[/yellow]" for note in notes(configuration))
 
 
@@ -224,6 +245,19 @@ def _explain_rule(rule: Rule) -> str:
         *(f"  {escape(line)}" for line in rule.when.text.strip().splitlines()),
         *([f"  “{escape(rule.reason)}”"] if rule.reason else []),
     )
+
+
+def _explain_masking(rule: MaskingRule) -> str:
+    kinds = (
+        ("fields", ", ".join(rule.fields)),
+        ("pointers", ", ".join(rule.pointers)),
+        ("pattern", f"{rule.pattern}{f' that passes {rule.check}' if rule.check else ''}" if rule.pattern else ""),
+        ("built in", ", ".join(rule.sets)),
+        ("only of", ", ".join((*rule.upstreams, *rule.tools, *([f"{rule.direction}s"] if rule.direction else [])))),
+        ("but not", f"for people of {', '.join(rule.except_groups)}; recorded masked" if rule.except_groups else ""),
+        ("where it is", ", ".join(sorted(rule.views))),
+    )
+    return _lines(f"[cyan]{rule.name}[/cyan]", *(f"{kind:<12}{escape(said)}" for kind, said in kinds if said))
 
 
 def _credential(credential: CredentialEntry) -> str:

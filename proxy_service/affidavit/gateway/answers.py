@@ -1,7 +1,7 @@
 """Answers of an upstream: what of them may leave the house.
 
 A listing loses the tools that this principal could never use; what an upstream asks of a client passes only where the
-policy allows it; the gateway's own headers replace the upstream's.
+policy allows it; what the rules mask is masked; the gateway's own headers replace the upstream's.
 
 Source: mcp "Duties" (`tools/list`, SSE, sampling and its like, `_meta`).
 """
@@ -14,18 +14,20 @@ from typing import Any
 
 from affidavit.errors import Malformed
 from affidavit.evidence.writer import Receipt
-from affidavit.gateway.call import Call, Released
+from affidavit.gateway.call import Call, Content, Released, Withheld
 from affidavit.gateway.decisions import Decisions
 from affidavit.gateway.definitions import Definitions
 from affidavit.gateway.forward import EVENT_STREAM, SUCCESS, Answer, Head, UpstreamFailed
+from affidavit.gateway.masks import Masks
 from affidavit.gateway.trail import MAX_EVENT_ID
+from affidavit.masking.mask import MaskingFailed
 from affidavit.mcp.calls import server_requests
 from affidavit.mcp.definitions import filtered
 from affidavit.mcp.eras import Era
 from affidavit.mcp.headers import SESSION, to_client
 from affidavit.mcp.jsonrpc import Message, parse_message, print_message
 from affidavit.mcp.sessions import SessionSeal
-from affidavit.mcp.sse import EventParser, RawEvent
+from affidavit.mcp.sse import EventParser, RawEvent, print_event
 
 JSON = "application/json"
 MAX_METHOD = 256  # characters of what an upstream asks for, in records and answers
@@ -40,9 +42,10 @@ _STATUSES = range(200, 600)  # of an answer (RFC 9110 section 15); 1xx come befo
 class Answers:
     """Looks at answers before they are recorded."""
 
-    def __init__(self, decisions: Decisions, definitions: Definitions, seal: SessionSeal) -> None:
+    def __init__(self, decisions: Decisions, definitions: Definitions, masks: Masks, seal: SessionSeal) -> None:
         self._decisions = decisions
         self._definitions = definitions
+        self._masks = masks
         self._seal = seal
 
     def headers(self, call: Call, head: Head, receipt: Receipt) -> Headers:
@@ -65,6 +68,7 @@ class Answers:
 
         Raises:
             UpstreamFailed: It is none that a client may be given.
+            MaskingFailed: What may not be seen could not be hidden.
         """
         if head.status in _REFUSED_CREDENTIAL:
             raise UpstreamFailed("the upstream refused the gateway's own credential", outcome="failed")
@@ -77,13 +81,13 @@ class Answers:
             unread = head.content_type == EVENT_STREAM or (head.status in SUCCESS and head.status != _ACCEPTED)
             if came and unread:
                 raise UpstreamFailed("the upstream's answer is neither JSON nor a stream of events", outcome="failed")
-            return Released(came, came, head.content_type)
+            return Released(came, self._masks.data(call, came), head.content_type)
         try:
             message = parse_message(came)
         except Malformed as error:
             if head.status < _CLIENT_ERRORS:
                 raise UpstreamFailed("the upstream's answer is no message", outcome="failed") from error
-            return Released(came, came, JSON)
+            return Released(came, self._masks.data(call, came), JSON)
         return await self._message(call, came, message, None)
 
     async def events(self, call: Call, answer: Answer) -> AsyncIterator[Released]:
@@ -104,38 +108,69 @@ class Answers:
 
     async def _event(self, call: Call, event: RawEvent) -> Released:
         call.resumable = call.resumable or event.id is not None
-        if not event.data:
-            return Released(event.raw, event.raw, EVENT_STREAM, event=event)
-        released = await self._message(call, event.data, parse_message(event.data), event)
-        return released if _is_plain(event) else _with_its_frame(released, event)
+        message = parse_message(event.data) if event.data else None
+        try:
+            if message is None or event.data is None:
+                content = self._masks.data(call, event.raw)
+                return Released(event.raw, content, EVENT_STREAM, event=event, framed=content.sent)
+            released = await self._message(call, event.data, message, event)
+            return released if _is_plain(event) else self._with_its_frame(call, released, event)
+        except MaskingFailed as error:
+            nothing, why = Content(None, b""), Withheld.unmasked(error)
+            return Released(event.raw, nothing, EVENT_STREAM, message=message, withheld=why, event=event)
 
     async def _message(self, call: Call, came: bytes, message: Message, event: RawEvent | None) -> Released:
+        content, value = self._masks.answer(call, came, message)
         for method in server_requests(message):
             if method != "ping" and not self._decisions.allows_server_request(call, method):
-                return Released(came, b"", JSON, message=message, denied=method[:MAX_METHOD], event=event)
+                why = Withheld.denied(self._masks.quoted(call, method[:MAX_METHOD]))
+                return Released(came, replace(content, sent=b""), JSON, message=message, withheld=why, event=event)
         if message.kind != "response":
             self._notice(call, message)
-            return Released(came, came, JSON, message=message, event=event)
+            return _leaving(came, content, message, value, event)
         # A resumed stream brings the answers of other calls, listings among them.
-        lists = call.method in ("tools/list", "stream")
-        value = await self._listing(call, message) if lists else message.value
-        went = came if value is message.value else print_message(value)
-        stamps = bool(message.result)
-        return Released(came, went, JSON, message=message, value=value if stamps else None, event=event)
+        if call.method in ("tools/list", "stream"):
+            value = await self._listing(call, message, value)
+        released = _leaving(came, content, message, value, event)
+        return replace(released, value=value) if message.result else released
 
-    async def _listing(self, call: Call, message: Message) -> dict[str, Any]:
+    def _with_its_frame(self, call: Call, released: Released, event: RawEvent) -> Released:
+        """Return an event whose frame says something: then that is on record, too."""
+        content, reframe = self._masks.frame(call, event, released.content)
+        if reframe and released.framed is event.raw:
+            released = replace(released, framed=print_event(event.data or b"", event))
+        sent = event.raw if released.content.sent is event.data else released.content.sent
+        return replace(released, came=event.raw, content=replace(content, sent=sent), media_type=EVENT_STREAM)
+
+    async def _listing(self, call: Call, message: Message, value: dict[str, Any]) -> dict[str, Any]:
         tools = (message.result or {}).get("tools")
         upstream = call.upstream
         if type(tools) is not list or upstream is None:
-            return message.value
+            return value
         await self._definitions.observe(upstream, tools)
         return filtered(
-            message.value, lambda tool: self._definitions.stands(upstream, tool) and self._decisions.lists(call, tool)
+            value, lambda tool: self._definitions.stands(upstream, tool) and self._decisions.lists(call, tool)
         )
 
     def _notice(self, call: Call, message: Message) -> None:
         if message.method == "notifications/tools/list_changed" and call.upstream is not None:
             self._definitions.refresh(call.upstream)
+
+
+def withheld(answer: Answer, error: MaskingFailed) -> Released:
+    """Return a whole answer of which nothing is recorded and nothing leaves."""
+    why = Withheld.unmasked(error)
+    return Released(answer.body or b"", Content(None, b""), answer.head.content_type, withheld=why)
+
+
+def _leaving(
+    came: bytes, content: Content, message: Message, value: dict[str, Any], event: RawEvent | None
+) -> Released:
+    """Return a message as it leaves: the bytes that came, or a print of what it has become."""
+    same = value is message.value
+    content = replace(content, sent=came if same else print_message(value))
+    framed = b"" if event is None else event.raw if same else print_event(content.sent, event)
+    return Released(came, content, JSON, message=message, event=event, framed=framed)
 
 
 def _is_plain(event: RawEvent) -> bool:
@@ -145,9 +180,3 @@ def _is_plain(event: RawEvent) -> bool:
     said = [line for line in event.raw.splitlines() if line and not line.startswith(b"data:")]
     once = (event.name is not None) + (event.id is not None)  # a second one would be said and not meant
     return len(said) == once and all(line.startswith((b"event:", b"id:")) for line in said)
-
-
-def _with_its_frame(released: Released, event: RawEvent) -> Released:
-    """Return an event whose frame says something: then that is on record, too."""
-    went = event.raw if released.went is released.came else released.went
-    return replace(released, came=event.raw, went=went, media_type=EVENT_STREAM)

@@ -16,6 +16,7 @@ from affidavit.gateway.credentials import Shown
 from affidavit.gateway.in_force import InForce, Permit
 from affidavit.gateway.upstreams import Upstream
 from affidavit.identity.principal import Principal
+from affidavit.masking.mask import Mask, MaskingFailed
 from affidavit.mcp.eras import Era
 from affidavit.mcp.jsonrpc import Message, stamped
 from affidavit.mcp.sse import RawEvent, print_event
@@ -79,6 +80,50 @@ class Inbound:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What was said, in its two views; each *is* what came where nothing was masked.
+
+    Attributes:
+        recorded: None where nothing of it may be recorded but its size and its HMAC.
+        sent: As it goes on, before it names its record.
+        masks: Of both views.
+    """
+
+    recorded: bytes | None
+    sent: bytes
+    masks: tuple[Mask, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """Why something of an answer does not leave.
+
+    Attributes:
+        code: Stable.
+        reason: For the records.
+        message: For the client.
+        more: For the client's program.
+    """
+
+    code: str
+    reason: str
+    message: str
+    more: Mapping[str, str]
+
+    @classmethod
+    def denied(cls, method: str) -> Withheld:
+        """The policy denies what is asked of the client."""
+        message = f"The upstream asks for {method}, which the policy denies; its answer is withheld."
+        return cls("withheld", f"the policy denies {method}", message, {"denied": method})
+
+    @classmethod
+    def unmasked(cls, error: MaskingFailed) -> Withheld:
+        """What may not be seen could not be hidden."""
+        message = f"The answer is withheld: {error}. Ask whoever keeps the gateway's policy to look at that rule."
+        return cls("masking_failed", str(error), message, {"rule": error.rule})
+
+
 @dataclass(slots=True, kw_only=True)
 class Call:
     """What is known of a call so far; each step adds what it found out.
@@ -90,6 +135,8 @@ class Call:
         upstream_session: The upstream's own session id, unsealed.
         headers: Those of the client's that go on; None for a call of the gateway's own.
         shown: The gateway's own credential, as its record says it; None until it is requested.
+        recorded_target: `target` as records name it.
+        content: The views of the request; None until it is masked, and where there is none.
         in_force: The policy file that it is decided and masked by; None until it is decided.
         arguments: The RFC 8785 form that is bound; None where there is none.
         open: Whether it was requested and has not ended.
@@ -97,7 +144,7 @@ class Call:
         streaming: Whether its answer is a stream, which ends the call itself.
         events: How many events were recorded.
         answered: Whether a response has come on its stream.
-        withheld: What its stream's answer asked of the client, and the policy denies.
+        withheld: Why its stream's answer did not leave.
         failure: How the answer on its stream says that it failed; looked at only where somebody wants to know.
     """
 
@@ -117,6 +164,8 @@ class Call:
     headers: Mapping[str, str] | None = None
     shown: Shown | None = None
     arguments: bytes | None = None
+    recorded_target: str | None = None
+    content: Content | None = None
     definition_digest: str | None = None
     in_force: InForce | None = None
     permit: Permit | None = None
@@ -128,7 +177,7 @@ class Call:
     streaming: bool = False
     events: int = 0
     answered: bool = False
-    withheld: str | None = None
+    withheld: Withheld | None = None
     failure: str | int | None = None
 
     @property
@@ -143,27 +192,29 @@ class Released:
     """One answer or event, as it came and as it may leave.
 
     Attributes:
-        came: Exact bytes; of an event, its data.
-        went: As it leaves, before it names its record; `came` itself where nothing was changed.
+        came: Exact bytes; of an event, its data, or all of it where its frame says something, too.
+        content: Its views.
         media_type: Of `came`.
         message: What it was read as; None where it is no message.
-        value: What is printed with the record's name in it; None where `went` leaves as it is.
-        denied: Which request of the upstream the policy denies; then nothing of it leaves.
+        value: What is printed with the record's name in it; None where `content.sent` leaves as it is.
+        withheld: Why nothing of it leaves.
         event: The event's frame; None for a whole answer.
+        framed: The event as it leaves where it has no `value`.
     """
 
     came: bytes
-    went: bytes
+    content: Content
     media_type: str
     message: Message | None = None
     value: dict[str, Any] | None = None
-    denied: str | None = None
+    withheld: Withheld | None = None
     event: RawEvent | None = None
+    framed: bytes = b""
 
     def stamped(self, record: Receipt) -> bytes:
         """Return the bytes that leave, naming the record that vouches for them."""
         if self.value is None:
-            return self.went if self.event is None else self.event.raw
+            return self.content.sent if self.event is None else self.framed
         body = stamped(self.value, record.id, record.sha256)
         return body if self.event is None else print_event(body, self.event)
 

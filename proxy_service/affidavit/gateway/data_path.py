@@ -1,4 +1,4 @@
-"""One call from unverified bytes to released answer: admit, authenticate, read, decide, record, forward, record, go.
+"""One call from unverified bytes to released answer: admit, know, read, decide, mask, record, forward, mask, record.
 
 Read this file first. Each step is one object, given at construction; what a step finds out it writes on the call. Two
 things are the product: nothing is sent before `trail.requested` returns, and nothing is released before
@@ -10,6 +10,7 @@ Source: architecture "The way of one call". Never knows HTTP frameworks, Google 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -17,18 +18,20 @@ from dataclasses import dataclass
 from affidavit.errors import Malformed, OutcomeUnknown, Refused, Unauthenticated, Unavailable
 from affidavit.evidence.writer import Receipt
 from affidavit.gateway import problems
-from affidavit.gateway.answers import Answers
+from affidavit.gateway.answers import Answers, withheld
 from affidavit.gateway.call import Call, Inbound, Released
 from affidavit.gateway.decisions import Decisions
 from affidavit.gateway.definitions import Definitions
 from affidavit.gateway.doorman import Doorman
 from affidavit.gateway.forward import Answer, UpstreamFailed
+from affidavit.gateway.masks import Masks
 from affidavit.gateway.problems import Reply
 from affidavit.gateway.reading import Reading
 from affidavit.gateway.rejections import Rejections
 from affidavit.gateway.server_requests import ServerRequests
 from affidavit.gateway.trail import Trail
 from affidavit.identity.authenticator import Authenticator
+from affidavit.masking.mask import MaskingFailed
 
 _diagnostics = logging.getLogger("affidavit.gateway")
 
@@ -43,6 +46,7 @@ class DataPath:
     reading: Reading
     decisions: Decisions
     definitions: Definitions
+    masks: Masks
     trail: Trail
     answers: Answers
     server_requests: ServerRequests
@@ -72,6 +76,7 @@ class DataPath:
         await self.reading.read(call)
         self.decisions.decide(call)
         await self.definitions.look_up(call)
+        self._mask(call)
         receipt = await self.trail.requested(call)  # durable before the next line, or Unavailable
         try:
             answer = await self.reading.send(call)
@@ -80,12 +85,21 @@ class DataPath:
             released = await self.answers.whole(call, answer.head, answer.body)
         except UpstreamFailed as error:
             return problems.upstream_failed(call, error, await self.trail.answered(call, error.outcome, 200))
+        except MaskingFailed as error:
+            released = withheld(answer, error)
         record = await self.trail.answered(call, "answered", answer.head.status, released)  # durable before it leaves
         self.trail.session_over(call, answer.head.status)
-        if released.denied is not None:
-            self.trail.withheld(call, f"the policy denies {released.denied}")
-            return problems.withheld(call, released.denied, record)
+        if released.withheld is not None:
+            self.trail.withheld(call, released.withheld.reason)
+            return problems.withheld(call, released.withheld, record)
         return Reply(answer.head.status, self.answers.headers(call, answer.head, receipt), released.stamped(record))
+
+    def _mask(self, call: Call) -> None:
+        try:
+            self.masks.request(call)
+        except MaskingFailed as error:
+            text = f"The request is not sent: {error}. Ask whoever keeps the gateway's policy to look at that rule."
+            raise Refused(text, code="masking_failed") from error
 
     def _open_stream(self, call: Call, answer: Answer, receipt: Receipt) -> Reply:
         call.streaming = True
@@ -122,15 +136,15 @@ class DataPath:
     async def _recorded(self, call: Call, event: Released) -> bytes | None:
         record = await self.trail.streamed(call, event)  # durable before it leaves
         answer = event.message if event.message is not None and event.message.kind == "response" else None
-        if event.denied is not None:
+        if event.withheld is not None:
             await self.server_requests.deny(call, event)
         call.answered = call.answered or answer is not None
-        if event.denied is None:
+        if event.withheld is None:
             return event.stamped(record)
         if answer is None:
             return None
-        call.withheld = event.denied
-        return problems.withheld_event(call, answer, event.denied, record)
+        call.withheld = event.withheld
+        return problems.withheld_event(call, answer, event.withheld, record)
 
     async def _end(self, call: Call, failed: UpstreamFailed | None) -> AsyncIterator[bytes]:
         try:
@@ -139,7 +153,7 @@ class DataPath:
             yield problems.as_event(problems.outcome_unknown(call))
             return
         if call.withheld is not None:
-            self.trail.withheld(call, f"the policy denies {call.withheld}")
+            self.trail.withheld(call, call.withheld.reason)
         if failed is not None and call.awaits_answer:
             yield problems.as_event(problems.upstream_failed(call, failed, receipt))
 
@@ -163,6 +177,9 @@ class DataPath:
 
     async def _refuse(self, call: Call, error: Malformed | Refused) -> Reply:
         """Answer with the record that says why; where none can be made, that is the answer."""
+        if call.principal is not None and call.content is None:
+            with contextlib.suppress(MaskingFailed):  # then nothing of what was asked is on record
+                self.masks.request(call)
         if call.principal is None and not self.rejections.admits(call.inbound.ip):
             return problems.refused(call, error, None)
         try:

@@ -37,7 +37,7 @@ class Decisions:
         call.permit = self._permit(call)
         decision = call.permit.decision
         if decision is not None and not decision.allowed:
-            raise Refused(decision.reason, code="denied")
+            raise Refused(decision.reason, code=decision.code)
 
     def lists(self, call: Call, tool: str) -> bool:
         """Tell whether a tool is shown to this principal: only what is denied for certain is hidden."""
@@ -45,15 +45,16 @@ class Decisions:
 
     def allows_server_request(self, call: Call, method: str) -> bool:
         """Tell whether the upstream may ask this of the client (`sampling/createMessage` and its like)."""
-        return self._policy(call).decide(self.facts(call, method=method)).allowed
+        return self._policy(call).may_ask(self.facts(call, method=method))
 
     def _permit(self, call: Call) -> Permit:
-        """Return the decision; where no rule looks at arguments, it is made once for all calls that are alike."""
-        if self.current.policy.names_arguments:
+        """Return the decision; it is made once for calls that are alike, where no rule looks at what they differ in."""
+        if not self._repeats(call):
             return self._decided(call)
         permits = self.current.permits
         assert call.principal is not None  # noqa: S101 the path authenticates before it decides
-        key = (call.principal.key, call.inbound.ip, call.inbound.upstream, call.method, call.target)
+        asks = call.inbound.ip, call.session, call.inbound.upstream, call.method, call.target
+        key = (call.principal.key, asks)
         known = permits.get(key)
         if known is None:
             if len(permits) >= REMEMBERED:
@@ -67,6 +68,12 @@ class Decisions:
         decision = policy.decide(facts) if needs_target(facts.method) else policy.could_use(facts)
         return Permit(decision, orjson.Fragment(encode(decision.record())))
 
+    def _repeats(self, call: Call) -> bool:
+        policy, upstream, method = self.current.policy, call.inbound.upstream, call.method or ""
+        if needs_target(method):
+            return policy.repeats(upstream, method, call.target or "")
+        return policy.use_repeats(upstream)
+
     def _policy(self, call: Call) -> Policy:
         return (call.in_force or self.current).policy
 
@@ -74,7 +81,8 @@ class Decisions:
         """Return what rules can look at."""
         assert call.principal is not None  # noqa: S101 the path authenticates before it decides
         same = method is None
-        params = call.message.params if same and call.message is not None else None
+        looked_at = same and call.message is not None and needs_target(call.method or "")
+        params = call.message.params if looked_at and call.message is not None else None
         return Facts(
             principal=call.principal.variables,
             ip=call.inbound.ip,
@@ -82,4 +90,6 @@ class Decisions:
             method=method or call.method or "",
             target=(call.target if same else target) or "",
             arguments=(params or {}).get("arguments") or {},
+            session=call.session or "",
+            now=call.received,
         )

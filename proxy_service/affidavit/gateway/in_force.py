@@ -7,6 +7,7 @@ Source: architecture "The way of one call" (policy pinned by hash); evidence-for
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 
 import orjson
@@ -34,4 +35,4 @@ class InForce:
 
     policy: Policy
     masker: Masker
-    permits: dict[tuple[str | None, ...], Permit] = field(default_factory=dict)
+    permits: dict[Hashable, Permit] = field(default_factory=dict)

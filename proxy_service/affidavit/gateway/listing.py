@@ -17,6 +17,7 @@ from affidavit.errors import Malformed, OutcomeUnknown, Refused, Unavailable
 from affidavit.gateway.call import Call, Inbound, Released
 from affidavit.gateway.forward import UpstreamFailed, whole
 from affidavit.gateway.in_force import Permit
+from affidavit.gateway.masks import Masks
 from affidavit.gateway.reading import Reading
 from affidavit.gateway.trail import Trail
 from affidavit.gateway.upstreams import Upstream
@@ -55,8 +56,9 @@ class Listing:
         permit: That nobody but the gateway decides this.
     """
 
-    def __init__(self, reading: Reading, trail: Trail, principal: Principal, permit: Permit) -> None:
+    def __init__(self, reading: Reading, trail: Trail, masks: Masks, principal: Principal, permit: Permit) -> None:
         self._reading = reading
+        self._masks = masks
         self._trail = trail
         self._principal = principal
         self._permit = permit
@@ -107,7 +109,8 @@ class Listing:
             await self._trail.requested(call)
             answer = await self._reading.send(call)
             came = await whole(answer)
-            released = Released(came, came, answer.head.content_type)
+            views = self._masks.body(call, came, answer.head.content_type)
+            released = Released(came, views, answer.head.content_type)
             await self._trail.answered(call, "answered", answer.head.status, released)
         except UpstreamFailed as error:
             self._trail.ended(call, error.outcome)
@@ -136,6 +139,8 @@ class Listing:
         call.principal, call.permit, call.upstream = self._principal, self._permit, talk.upstream
         call.upstream_session = talk.session
         call.session = self._reading.session(call)
+        call.message = parse_message(body) if body else None
+        self._masks.request(call)
         return call
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from affidavit.errors import Malformed, Refused, Unauthenticated
 from affidavit.evidence.writer import Receipt
-from affidavit.gateway.call import Call
+from affidavit.gateway.call import Call, Withheld
 from affidavit.gateway.forward import UpstreamFailed
 from affidavit.mcp.eras import (
     HEADER_MISMATCH,
@@ -81,6 +81,7 @@ STATUS: Mapping[str, tuple[int, int]] = {
     "forbidden_origin": (403, FORBIDDEN),
     "forbidden_host": (403, FORBIDDEN),
     "overloaded": (503, UNAVAILABLE),
+    "masking_failed": (403, FORBIDDEN),
     "no_upstream_credential": (503, UNAVAILABLE),
 }
 
@@ -136,15 +137,15 @@ def upstream_failed(call: Call, error: UpstreamFailed, receipt: Receipt) -> Repl
     return _error(call, receipt, 200, UPSTREAM, code=f"upstream_{error.outcome}", message=text, outcome=error.outcome)
 
 
-def withheld(call: Call, denied: str, receipt: Receipt) -> Reply:
-    """Answer a call whose answer asks of the client what the policy denies."""
-    return _error(call, receipt, 200, WITHHELD, code="withheld", message=_withheld(denied), denied=denied)
+def withheld(call: Call, why: Withheld, receipt: Receipt) -> Reply:
+    """Answer a call whose answer does not leave."""
+    return _error(call, receipt, 200, WITHHELD, code=why.code, message=why.message, **why.more)
 
 
-def withheld_event(call: Call, answer: Message, denied: str, receipt: Receipt) -> bytes:
+def withheld_event(call: Call, answer: Message, why: Withheld, receipt: Receipt) -> bytes:
     """Return the event that stands in the place of such an answer; a stream may bring those of other calls."""
-    data = {"code": "withheld", "call": call.id, "denied": denied, "record": receipt.id}
-    return b"data: " + error_response(answer.id, WITHHELD, _withheld(denied), data) + b"\n\n"
+    data = {"code": why.code, "call": call.id, **why.more, "record": receipt.id}
+    return b"data: " + error_response(answer.id, WITHHELD, why.message, data) + b"\n\n"
 
 
 def as_event(reply: Reply) -> bytes:
@@ -195,10 +196,6 @@ def _error(
 
 def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
-
-
-def _withheld(denied: str) -> str:
-    return f"The upstream asks for {denied}, which the policy denies; its answer is withheld."
 
 
 def _record(receipt: Receipt) -> tuple[bytes, bytes]:

@@ -1,6 +1,6 @@
 """Reading a request: from verified principal and raw bytes to what is asked, and what goes on to the upstream.
 
-The exact bytes that were read are the bytes that are sent.
+The exact bytes that were read are the bytes that are sent, unless a rule masks something of them.
 
 Source: mcp "Duties"; evidence-format section 5, `session`, `arguments_hmac`.
 """
@@ -93,7 +93,8 @@ class Reading:
         if call.upstream_session is not None:
             headers[SESSION] = call.upstream_session
         call.sent = self._clock()
-        return await call.upstream.forwarder.send(call.inbound.http_method, headers, call.inbound.body)
+        body = call.inbound.body if call.content is None else call.content.sent
+        return await call.upstream.forwarder.send(call.inbound.http_method, headers, body)
 
     def _read_modern(self, call: Call, message: Message | None) -> None:
         if message is None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from affidavit.errors import OutcomeUnknown, Refused, Unavailable
 from affidavit.gateway.call import Call, Inbound, Released
 from affidavit.gateway.forward import UpstreamFailed, whole
+from affidavit.gateway.masks import Masks
 from affidavit.gateway.problems import DENIED
 from affidavit.gateway.reading import Reading
 from affidavit.gateway.trail import Trail
@@ -17,16 +18,18 @@ from affidavit.mcp.jsonrpc import error_response, parse_message
 class ServerRequests:
     """Answers the upstream, as a call of its own in the same session."""
 
-    def __init__(self, reading: Reading, trail: Trail) -> None:
+    def __init__(self, reading: Reading, trail: Trail, masks: Masks) -> None:
         self._reading = reading
+        self._masks = masks
         self._trail = trail
 
     async def deny(self, call: Call, event: Released) -> None:
-        """Tell the upstream that the policy denies what it asked; where that fails, it waits in vain."""
+        """Tell the upstream that the client did not get what it asked; where that fails, it waits in vain."""
         if event.message is None or event.message.kind != "request":
             return
-        text = f"{event.denied} is denied by the gateway's policy."
-        body = error_response(event.message.id, DENIED, text, {"code": "denied"})
+        text = "The gateway's policy does not let this through to the client."
+        code = "denied" if event.withheld is None or event.withheld.code == "withheld" else event.withheld.code
+        body = error_response(event.message.id, DENIED, text, {"code": code})
         answer_call = self._answer(call, body)
         try:
             await self._tell(answer_call)
@@ -45,7 +48,7 @@ class ServerRequests:
             return
         answer = await self._reading.send(call)
         came = await whole(answer)
-        released = Released(came, b"", answer.head.content_type)
+        released = Released(came, self._masks.body(call, came, answer.head.content_type), answer.head.content_type)
         await self._trail.answered(call, "answered", answer.head.status, released)
 
     def _answer(self, call: Call, body: bytes) -> Call:
@@ -57,5 +60,6 @@ class ServerRequests:
         answer.era, answer.protocol, answer.method = call.era, call.protocol, "response"
         answer.principal, answer.upstream, answer.message = call.principal, call.upstream, parse_message(body)
         answer.upstream_session, answer.session = call.upstream_session, call.session
-        answer.permit = call.permit
+        answer.permit, answer.in_force = call.permit, call.in_force
+        self._masks.request(answer)
         return answer

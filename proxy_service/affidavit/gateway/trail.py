@@ -20,13 +20,15 @@ from affidavit.evidence.canonical import encode
 from affidavit.evidence.fingerprints import Fingerprints
 from affidavit.evidence.recorder import Recorder
 from affidavit.evidence.writer import Receipt
-from affidavit.gateway.call import Call, Released
-from affidavit.gateway.introductions import Introductions
+from affidavit.gateway.call import Call, Content, Released
+from affidavit.gateway.introductions import MAX_LIST, Introductions
+from affidavit.gateway.masks import Masks
 from affidavit.gateway.ports import Telemetry
 from affidavit.mcp.jsonrpc import Message
 
 MAX_EVENT_ID = 256  # characters of an SSE event's id
 NOT_FOUND, DONE = 404, range(200, 300)  # HTTP: "there is no such session", and "it is ended" (MCP 2025-11-25)
+FEW = 64  # masks whose list is surely short
 MAX_USER_AGENT = 256  # characters; longer ones are cut, they are self-reported anyway
 CLIENTS = 512  # whose recorded form is kept; under 2 KiB each
 Fields = dict[str, Any]
@@ -43,8 +45,11 @@ class Trail:
         introductions: Introductions,
         clock: Clock,
         telemetry: Telemetry | None = None,
+        *,
+        masks: Masks,
     ) -> None:
         self._recorder = recorder
+        self._masks = masks
         self._values = fingerprints.values
         self._arguments = fingerprints.arguments
         self._introductions = introductions
@@ -68,7 +73,7 @@ class Trail:
             fields["credential"] = call.shown.record
         call.open = True
         self.in_flight += 1
-        return await self._recorder.intend("call:requested", {**fields, "masks": []}, bodies)
+        return await self._recorder.intend("call:requested", fields, bodies)
 
     async def refused(self, call: Call, code: str, reason: str) -> Receipt:
         """Say that a call ends here; nothing was forwarded.
@@ -80,7 +85,9 @@ class Trail:
         if call.principal is not None:
             self._introductions.make(call)
         fields, bodies = self._call_fields(call)
-        receipt = await self._recorder.intend("call:refused", {**fields, "code": code, "reason": reason}, bodies)
+        receipt = await self._recorder.intend(
+            "call:refused", {**fields, "code": code, "reason": self._masks.reason(call, reason)}, bodies
+        )
         self._tell(call, code)
         return receipt
 
@@ -105,16 +112,17 @@ class Trail:
         Raises:
             OutcomeUnknown: It is in the chain, not known to be durable, and must not be released.
         """
-        response, bodies = self._content(call, event) if event.came else (None, ())
-        fields = {"call": call.id, "event": call.events, "masks": [], "response": response}
+        response, bodies = self._answer(call, event)
+        masks, more = self._masked(call, event.content)
+        fields = {"call": call.id, "event": call.events, "masks": masks, "response": response}
         if event.event is not None and event.event.id is not None:
-            fields["sse_id"] = event.event.id[:MAX_EVENT_ID]
-        if event.denied is not None:
-            fields["denied"] = event.denied
+            fields["sse_id"] = self._masks.quoted(call, event.event.id[:MAX_EVENT_ID])
+        if event.withheld is not None:
+            fields |= event.withheld.more
         call.events += 1
         if self._telemetry is not None and _answers(call, event.message):
             call.failure = _failure(event.message)
-        return await self._recorder.conclude("call:streamed", fields, bodies)
+        return await self._recorder.conclude("call:streamed", fields, (*bodies, *more))
 
     async def answered(self, call: Call, outcome: str, status: int, answer: Released | None = None) -> Receipt:
         """Say how a forwarded call ended, before that is told.
@@ -170,50 +178,75 @@ class Trail:
     def _ending(self, call: Call, outcome: str, status: int, answer: Released | None) -> tuple[Fields, Bodies]:
         self._close(call)
         now = self._clock()
-        response, bodies = self._content(call, answer) if answer is not None and answer.came else (None, ())
+        response, bodies = (None, ()) if answer is None else self._answer(call, answer)
+        masks, more = ([], ()) if answer is None else self._masked(call, answer.content)
         return {
             "call": call.id,
             "duration_us": max(0, now - call.received),
-            "masks": [],
+            "masks": masks,
             "outcome": outcome,
             "response": response,
             "status": status,
             "upstream_us": max(0, now - call.sent) if call.sent else 0,
-        }, bodies
+        }, (*bodies, *more)
 
-    def _content(self, call: Call, said: Released) -> tuple[Fields | None, Bodies]:
-        came = self._values.of(said.came)
+    def _answer(self, call: Call, said: Released) -> tuple[Fields | None, Bodies]:
+        return self._said(call, said.came, said.content, said.media_type) if said.came else (None, ())
+
+    def _said(self, call: Call, came: bytes, content: Content, media_type: str) -> tuple[Fields, Bodies]:
+        received = self._values.of(came)
         fingerprints = {
-            "media_type": said.media_type,
-            "received_hmac": came,
-            "sent_hmac": came if said.went is said.came else self._values.of(said.went),
+            "media_type": media_type,
+            "received_hmac": received,
+            "sent_hmac": received if content.sent is came else self._values.of(content.sent),
         }
-        if call.upstream is None or self._recorder.crowded:
+        if call.upstream is None or content.recorded is None or self._recorder.crowded:
             return fingerprints, ()
-        body = self._recorder.body(said.came, call.upstream.retention_class)
+        body = self._recorder.body(content.recorded, call.upstream.retention_class)
         return {**body.reference(), **fingerprints}, (body,)
+
+    def _masked(self, call: Call, content: Content | None) -> tuple[Any, Bodies]:
+        """Return the list of masks, as a body where it is long."""
+        if content is None or not content.masks:
+            return [], ()
+        masks = [one.record() for one in content.masks]
+        if len(masks) < FEW or call.upstream is None or len(encoded := encode(masks)) <= MAX_LIST:
+            return masks, ()
+        body = self._recorder.body(encoded, call.upstream.retention_class)
+        return body.reference(), (body,)
 
     def _call_fields(self, call: Call) -> tuple[Fields, Bodies]:
         if call.principal is None:
             return self._unverified_fields(call), ()
         content = call.inbound.body
-        request, bodies = self._content(call, Released(content, content, "application/json")) if content else (None, ())
-        principal, more = self._introductions.principal(call)
+        request, bodies = self._request(call, content) if content else (None, ())
+        masks, more = self._masked(call, call.content)
+        principal, others = self._introductions.principal(call)
         return {
             "arguments_hmac": None if call.arguments is None else self._arguments.of(call.arguments),
             "call": call.id,
-            "client": _client(call.inbound.ip, _agent(call), *call.client_info),
+            "client": _client(call.inbound.ip, self._agent(call), *call.client_info),
             "definition_digest": call.definition_digest,
+            "masks": masks,
             "method": call.method,
             "policy": None if call.permit is None else call.permit.record,
             "principal": principal,
             "protocol": call.protocol,
             "request": request,
             "session": call.session,
-            "target": call.target,
+            "target": call.recorded_target,
             "trace": None if call.trace is None else call.trace.trace_id,
             "upstream": call.inbound.upstream if call.upstream is not None else None,
-        }, (*bodies, *more)
+        }, (*bodies, *more, *others)
+
+    def _request(self, call: Call, came: bytes) -> tuple[Fields, Bodies]:
+        if call.content is None or call.content.recorded is None:
+            return self._unverified_fields(call)["request"], ()
+        return self._said(call, came, call.content, "application/json")
+
+    def _agent(self, call: Call) -> str | None:
+        agent = call.inbound.unverified.get("user-agent")
+        return None if agent is None else self._masks.agent(call, agent[:MAX_USER_AGENT])
 
     def _unverified_fields(self, call: Call) -> Fields:
         content = call.inbound.body
@@ -223,11 +256,6 @@ class Trail:
 @lru_cache(maxsize=CLIENTS)
 def _client(ip: str, agent: str | None, name: str | None, version: str | None) -> orjson.Fragment:
     return orjson.Fragment(encode({"ip": ip, "name": name, "user_agent": agent, "version": version}))
-
-
-def _agent(call: Call) -> str | None:
-    agent = call.inbound.unverified.get("user-agent")
-    return None if agent is None else agent[:MAX_USER_AGENT]
 
 
 def _answers(call: Call, message: Message | None) -> bool:

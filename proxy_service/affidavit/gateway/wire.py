@@ -138,7 +138,7 @@ class Wire:
         if head.count("\n") != expected or head.count("\r") != expected or "\0" in head:
             raise BrokenAnswer("a header has a line break in it")
         try:
-            return head.encode("latin-1")
+            return head.encode()  # an event id may be any text (WHATWG HTML section 9.2)
         except UnicodeEncodeError as error:
             raise BrokenAnswer("a header has a letter that no header can have") from error
 

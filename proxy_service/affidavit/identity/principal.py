@@ -109,6 +109,8 @@ class Principal:
             "principal.email": self.email or "",
             "principal.person": self.person or "",
             "principal.groups": list(self.groups),
+            "principal.actor": self.actor or "",
+            "principal.on_behalf_of": self.on_behalf_of or "",
             "principal.run": self.run or "",
             "principal.claims": dict(self.claims),
             "claims": believed(self.credential.claims),

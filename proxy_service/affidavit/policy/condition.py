@@ -11,15 +11,26 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+import re2  # type: ignore[import-untyped]
 from cel_expr_python import cel  # type: ignore[import-untyped]
 
+from affidavit.policy.checked_tree import Node, read_tree
+from affidavit.policy.pins import pins_of
+
 TEXT: cel.Type = cel.Type.STRING
+COUNT: cel.Type = cel.Type.INT
+INSTANT: cel.Type = cel.Type.TIMESTAMP
 TEXTS: cel.Type = cel.Type.List(cel.Type.STRING)
 OBJECT: cel.Type = cel.Type.Map(cel.Type.STRING, cel.Type.DYN)
 
+MAX_TEXT = 8 * 1024  # characters of one condition; compiling takes 3 us each
+MAX_PATTERN = 1_000  # characters of one pattern
+
+_QUIET = re2.Options()
+_QUIET.log_errors = False
 _COMPLAINT = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*)")
 _UNDECLARED = re.compile(r"undeclared reference to '([^']*)'.*")
 
@@ -42,11 +53,15 @@ class Condition:
 
     Attributes:
         names: The declared variables that it mentions.
+        pins: Texts that `upstream`, `method` and `target` may have; with any other it is false.
+        loops: Whether it goes over the elements of something.
     """
 
     text: str
     names: frozenset[str]
     expression: cel.Expression
+    pins: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    loops: bool = False
 
     def evaluate(self, variables: cel.Activation) -> bool | None:
         """Return what the condition comes to; None when it comes to an error, or to anything but true or false."""
@@ -77,8 +92,11 @@ class Language:
         """Check and compile a text.
 
         Raises:
-            BadCondition: It does not parse, its types do not fit, it mentions an unknown name, or it is no yes or no.
+            BadCondition: It is too long, does not parse, its types do not fit, it mentions an unknown name, it is no
+                yes or no, or a pattern of `matches` is none or is not written in it.
         """
+        if len(text) > MAX_TEXT:
+            raise BadCondition(f"a condition has at most {MAX_TEXT:,} characters, this has {len(text):,}")
         try:
             expression = self._environment.compile(text)
         except (RuntimeError, ValueError) as error:
@@ -86,7 +104,15 @@ class Language:
         result = expression.return_type()
         if result not in (cel.Type.BOOL, cel.Type.DYN):
             raise BadCondition(f"the condition is of type {result.name().lower()}, not true or false")
-        return Condition(text=text, names=frozenset(self._mentioned(text)), expression=expression)
+        tree = read_tree(expression.serialize())
+        _check_patterns(tree)
+        return Condition(
+            text=text,
+            names=frozenset(self._mentioned(text)),
+            expression=expression,
+            pins=pins_of(tree),
+            loops=any(node.kind == "comprehension" for node in tree.walk()),
+        )
 
     def bind(self, values: Mapping[str, Any]) -> cel.Activation:
         """Return values that any number of conditions can look at; each is converted at most once, when first used."""
@@ -122,6 +148,27 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return ` (did you mean 'x'?)` for the nearest known word, or nothing."""
     near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f" (did you mean '{near[0]}'?)" if near else ""
+
+
+def _check_patterns(tree: Node) -> None:
+    """Refuse patterns that are not known now: whoever calls must not choose what is searched for, and how long."""
+    for node in tree.walk():
+        if node.kind != "call" or node.name != "matches":
+            continue
+        pattern = node.children[-1]
+        if pattern.kind != "text":
+            raise BadCondition("the pattern of matches must be a text that stands in the condition")
+        if len(pattern.name) > MAX_PATTERN:
+            raise BadCondition(f"a pattern has at most {MAX_PATTERN:,} characters, this has {len(pattern.name):,}")
+        try:
+            re2.compile(pattern.name, _QUIET)
+        except re2.error as error:
+            raise BadCondition(f"the pattern of matches is none: {_said(error)}") from error
+
+
+def _said(error: re2.error) -> str:
+    said = error.args[0] if error.args else ""
+    return said.decode(errors="replace") if isinstance(said, bytes) else str(said)
 
 
 def _compiles(environment: cel.Env, text: str) -> bool:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from affidavit.clock import Micros
+from affidavit.masking.rule import MaskingRule
 from affidavit.policy.condition import OBJECT, Condition, Language
 from affidavit.policy.credentials import CredentialEntry
 from affidavit.policy.decide import Policy, Rule
@@ -91,6 +92,7 @@ class Configuration:
         digest: Their SHA-256, hex.
         origin: The log's name.
         public_url: Scheme and host, no slash at the end.
+        masking: Empty where masking is switched off on purpose.
         retention: Body classes and how many days they are kept.
     """
 
@@ -104,12 +106,18 @@ class Configuration:
     directories: tuple[DirectoryEntry, ...]
     upstreams: tuple[UpstreamEntry, ...]
     rules: tuple[Rule, ...]
+    masking: tuple[MaskingRule, ...]
     retention: Mapping[str, int]
 
     @property
     def digest(self) -> str:
         """SHA-256 of the exact bytes, hex."""
         return hashlib.sha256(self.text).hexdigest()
+
+    @property
+    def masks(self) -> bool:
+        """Whether anything is masked at all."""
+        return bool(self.masking)
 
     def policy(self) -> Policy:
         """Return the rules, ready to decide."""

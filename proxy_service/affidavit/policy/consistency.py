@@ -21,6 +21,8 @@ WELL_KNOWN_KEYS = {
     "https://token.actions.githubusercontent.com": "https://token.actions.githubusercontent.com/.well-known/jwks",
 }
 
+MAX_MASKING_RULES = 200  # each is looked for in every message
+
 _UNIQUE = (
     ("issuers", "name"),
     ("issuers", "issuer"),
@@ -29,6 +31,7 @@ _UNIQUE = (
     ("directories", "name"),
     ("upstreams", "name"),
     ("rules", "name"),
+    ("masking", "name"),
 )
 _CREDENTIALS = ("header", "google_id_token", "google_access_token", "secret")
 _DIRECTORIES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {  # by kind, what is needed and what is allowed
@@ -58,6 +61,7 @@ def contradictions(tree: Tree) -> list[Problem]:
     for name in ("issuers", "upstreams"):
         if top.get(name) == []:
             complain((name,), "there must be at least one")
+    _check_masking(top, complain)
     _check_retention(top, complain)
     return problems
 
@@ -118,6 +122,22 @@ def _check_credential(place: Place, credential: Any, complain: Complain) -> None
     tokens = credential.get("google_access_token")
     if isinstance(tokens, dict) and tokens.get("scopes") == []:
         complain((*place, "google_access_token", "scopes"), "there must be at least one")
+
+
+def _check_masking(top: dict[str, Any], complain: Complain) -> None:
+    known = [upstream.get("name") for _, upstream in _entries(top, "upstreams")]
+    for place, rule in _entries(top, "masking"):
+        named = rule.get("upstreams")
+        for i, name in enumerate(named if isinstance(named, list) else []):
+            if isinstance(name, str) and name not in known:
+                names = [one for one in known if isinstance(one, str)]
+                complain(
+                    (*place, "upstreams", i),
+                    f"no upstream '{name}'{did_you_mean(name, names)}; known are {', '.join(names)}",
+                )
+    rules = top.get("masking")
+    if isinstance(rules, list) and len(rules) > MAX_MASKING_RULES:
+        complain(("masking",), f"at most {MAX_MASKING_RULES} rules, please")
 
 
 def _check_retention(top: dict[str, Any], complain: Complain) -> None:

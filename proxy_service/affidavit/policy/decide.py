@@ -1,57 +1,29 @@
 """Decisions: the first rule that matches wins, and nothing matching denies.
 
-Only a condition that *is* true matches. One that fails counts as matched for `deny` and as not matched for `allow`.
-Never looks at what a client says of itself, and never does I/O.
+Only a condition that *is* true matches. One that fails counts as matched for `deny` and `require_approval`, and as not
+matched for `allow`. Never looks at what a client says of itself, and never does I/O.
 
-Source: architecture "Configuration"; identity-and-approvals "Which human started this job".
+Source: architecture "Configuration"; identity-and-approvals "Which human started this job", "Approvals".
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
-from affidavit.policy.condition import OBJECT, TEXT, TEXTS, Condition, Language
-from affidavit.policy.decision import Decision, Effect, Verdict
+from affidavit.policy.condition import Condition
+from affidavit.policy.decision import ApprovalTerms, Budget, Decision, Effect, Verdict
+from affidavit.policy.facts import OF_ARGUMENTS, PASSING, RULES, STATEMENT, VARIABLES, Facts, Surroundings
+from affidavit.policy.rule_index import Candidates, RuleIndex
+from affidavit.policy.scopes import missing_scopes
 
-VARIABLES = {
-    "principal.attribution": TEXT,
-    "principal.issuer": TEXT,
-    "principal.subject": TEXT,
-    "principal.email": TEXT,
-    "principal.person": TEXT,
-    "principal.groups": TEXTS,
-    "principal.run": TEXT,
-    "principal.claims": OBJECT,
-    "claims": OBJECT,
-    "client.ip": TEXT,
-    "upstream": TEXT,
-    "method": TEXT,
-    "target": TEXT,
-    "arguments": OBJECT,
-}
+__all__ = ["RULES", "VARIABLES", "Explained", "Facts", "Policy", "Rule", "Surroundings"]
 
-_SELF_REPORTED = "what a client says of itself decides nothing; there is client.ip"
-_LATER = "not supported yet"
-_HINTS = {
-    "principal": "name a member of it, as in principal.email; a member that is absent is the empty text",
-    "client": "name its member client.ip",
-    "client.name": _SELF_REPORTED,
-    "client.version": _SELF_REPORTED,
-    "client.user_agent": _SELF_REPORTED,
-    "client.networks": _LATER,
-    "statement": _LATER,
-    "statement.effect": _LATER,
-    "principal.actor": _LATER,
-    "principal.on_behalf_of": _LATER,
-}
-
-RULES = Language(VARIABLES, _HINTS)
-
-_THING = frozenset({"target", "arguments"})
+_THING = OF_ARGUMENTS | {"target"}
 _REQUEST = _THING | {"method"}
 _NOBODY = "none"  # the attribution of a principal behind whom no person is known
+_NO_METHOD = "affidavit/none"  # no request has it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +34,9 @@ class Rule:
         when: Compiled in the language `RULES`.
         effect: What an allowed request counts as; `write` unless the rule says otherwise.
         reason: What a denied caller reads; None for a plain sentence.
+        approval: Whose approval it takes; only with `require_approval`.
+        scopes: What the token must be good for (RFC 6749 section 3.3).
+        budget: What is counted of requests that it lets through.
     """
 
     name: str
@@ -69,33 +44,41 @@ class Rule:
     then: Verdict
     effect: Effect = "write"
     reason: str | None = None
+    approval: ApprovalTerms | None = None
+    scopes: tuple[str, ...] = ()
+    budget: Budget | None = None
 
     @property
     def explicit(self) -> bool:
         """Whether the rule names what is done: a target or a method."""
         return not self.when.names.isdisjoint(("target", "method"))
 
+    def matches(self, outcome: bool | None) -> bool:  # noqa: FBT001
+        """Tell whether the rule decides, by what its condition comes to."""
+        return outcome is True or (outcome is None and self.then != "allow")
+
     def serves(self, attribution: str) -> bool:
-        """Tell whether an allow holds for such a principal without anybody's approval."""
-        return attribution != _NOBODY or (self.explicit and self.effect == "read")
+        """Tell whether the rule lets such a principal do anything: nobody writes without a named approver."""
+        if attribution != _NOBODY:
+            return True
+        approved = self.approval is not None and bool(self.approval.people)
+        return self.explicit and (self.effect == "read" or approved)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
-    """What a rule can look at.
+class Explained:
+    """What one rule made of one request.
 
     Attributes:
-        principal: Values of all `principal.` variables and of `claims`, by their names; prepared once per principal.
-        target: The tool, prompt or resource; empty for a request that has none.
-        arguments: Of the request; empty when it has none.
+        outcome: What its condition comes to; None when it fails.
+        matches: Whether the rule would decide, if none before it did.
+        values: Of the variables that it names; one that cannot be told is absent.
     """
 
-    principal: Mapping[str, Any]
-    ip: str
-    upstream: str
-    method: str = ""
-    target: str = ""
-    arguments: Mapping[str, Any] = field(default_factory=dict)
+    rule: Rule
+    outcome: bool | None
+    matches: bool
+    values: Mapping[str, Any]
 
 
 class Policy:
@@ -104,92 +87,144 @@ class Policy:
     Args:
         rules: In the order of the file.
         digest: SHA-256 of the policy file's exact bytes, hex.
+        surroundings: What else the file tells rules about requests.
     """
 
-    def __init__(self, rules: Iterable[Rule], digest: str) -> None:
+    def __init__(self, rules: Iterable[Rule], digest: str, surroundings: Surroundings | None = None) -> None:
         self.rules = tuple(rules)
         self.digest = digest
-        named = frozenset[str]().union(*(rule.when.names for rule in self.rules))
-        self._of_principal = tuple(sorted(name for name in named if name == "claims" or name.startswith("principal.")))
-        self._of_request = tuple(sorted(named.intersection(("upstream", "method", "target", "arguments"))))
-        self._ip = "client.ip" in named
-        self.names_arguments = "arguments" in named
+        self._around = surroundings or Surroundings()
+        self._index = RuleIndex(self.rules)
+        self._unmatched = Decision(
+            rule=None, decision="deny", reason="No rule allows this.", effect="write", digest=digest
+        )
 
     def decide(self, facts: Facts) -> Decision:
         """Decide one request whose method, target and arguments are all known."""
-        variables = RULES.bind(self._values(facts))
-        for rule in self.rules:
-            if self._matches(rule, rule.when.evaluate(variables)):
+        for rule, outcome in self._outcomes(self._candidates(facts), facts):
+            if rule.matches(outcome):
                 return self._by(rule, facts)
-        return self._unmatched()
+        return self._unmatched
 
-    def may_ever_allow(self, facts: Facts) -> bool:
-        """Tell, for a listing, whether some arguments could make `decide` allow this request.
+    def repeats(self, upstream: str, method: str, target: str) -> bool:
+        """Tell whether `decide` gives the same for calls that are alike but for their time and arguments."""
+        return self._index.candidates(upstream, method, target).names.isdisjoint(PASSING)
 
-        A condition that fails only because arguments are not known yet means *maybe*: what this hides is denied for
-        certain, whatever the arguments.
+    def use_repeats(self, upstream: str) -> bool:
+        """Tell the same of `could_use`, for requests that have no arguments."""
+        return "now" not in self._index.candidates(upstream, None, None).names
+
+    def may_ever_allow(self, facts: Facts, *, target_known: bool = True) -> bool:
+        """Tell, for a listing, whether some arguments could make `decide` let this request through, perhaps approved.
+
+        A condition that fails only because something is not known yet means *maybe*: what this hides is denied for
+        certain, whatever the arguments, and whatever the target where that is not known either.
         """
-        variables = RULES.bind(self._values(facts, unknown=("arguments",)))
-        for rule in self.rules:
-            outcome = rule.when.evaluate(variables)
-            maybe = outcome is None and "arguments" in rule.when.names
-            if rule.then == "allow" and (outcome or maybe) and rule.serves(_attribution(facts)):
+        unknown = OF_ARGUMENTS if target_known else _THING
+        for rule, outcome in self._outcomes(self._candidates(facts, unknown), facts, unknown):
+            maybe = outcome is None and not rule.when.names.isdisjoint(unknown)
+            matches = rule.matches(outcome)
+            if rule.then != "deny" and (matches or maybe) and rule.serves(_attribution(facts)):
                 return True
-            if not maybe and self._matches(rule, outcome):
+            if matches and not maybe:
                 return False
+        return False
+
+    def may_ask(self, facts: Facts) -> bool:
+        """Tell whether an upstream may ask something of a client (`sampling/createMessage` and its like).
+
+        Only a rule that tells this method from others allows it: one that lets people use the upstream does not. A rule
+        that denies, or takes an approval, counts however broad it is.
+        """
+        other = replace(facts, method=_NO_METHOD)
+        for rule, outcome in self._outcomes(self._index.everything, facts):
+            if not rule.matches(outcome):
+                continue
+            if rule.then != "allow":
+                return False
+            if "method" in rule.when.names and rule.when.evaluate(self._bind(rule.when.names, other)) is False:
+                return self._by(rule, facts).allowed
         return False
 
     def could_use(self, facts: Facts) -> Decision:
         """Decide a request that has no target and no arguments (`initialize`, `tools/list`, `ping`).
 
-        It is allowed when some rule could let this principal use the upstream at all; that rule is named. It is denied
-        by a rule that says so of the method, or of the principal whatever they ask for.
+        It is allowed when some rule could let this principal use the upstream at all, be it with an approval; that rule
+        is named. It is denied by a rule that says so of the method, or of the principal whatever they ask for.
         """
-        known = RULES.bind(self._values(facts))
-        anything = RULES.bind(self._values(facts, unknown=_REQUEST))
-        candidate: Rule | None = None
+        candidates = self._candidates(facts, _REQUEST)
+        anything = self._bind(candidates.names, facts, _REQUEST)
+        usable: Rule | None = None
         unserved: Rule | None = None
-        for rule in self.rules:
-            matched = self._matches(rule, rule.when.evaluate(known))
-            if rule.then == "allow":
-                serves = rule.serves(_attribution(facts))
-                if matched and serves:
-                    return self._by(rule, facts)
-                if matched or _possible(rule, anything):
-                    candidate, unserved = (candidate or rule, unserved) if serves else (candidate, unserved or rule)
-            elif matched and "method" in rule.when.names:
+        for rule, outcome in self._outcomes(candidates, facts):
+            matched = rule.matches(outcome)
+            if matched and rule.then != "allow" and "method" in rule.when.names:
                 return self._by(rule, facts)
-            elif matched and rule.when.names.isdisjoint(_THING):
-                return self._by(candidate or rule, facts)
-        found = candidate or unserved  # the second is a denial, with a better reason than that nothing matched
-        return self._by(found, facts) if found else self._unmatched()
+            if rule.then == "deny":
+                if matched and rule.when.names.isdisjoint(_THING):
+                    return self._uses(usable) if usable else self._by(rule, facts)
+                continue
+            serves = rule.serves(_attribution(facts))
+            if matched and serves and rule.then == "allow":
+                decision = self._by(rule, facts)
+                return decision if decision.allowed or usable is None else self._uses(usable)
+            if matched or _possible(rule, anything):
+                usable, unserved = (usable or rule, unserved) if serves else (usable, unserved or rule)
+        if usable:
+            return self._uses(usable)
+        # A denial with a better reason than that nothing matched.
+        return self._by(unserved, facts) if unserved else self._unmatched
 
-    def _values(self, facts: Facts, unknown: Iterable[str] = ()) -> dict[str, Any]:
-        """Return the named variables only: converting is what a decision costs most."""
-        values = {name: facts.principal[name] for name in self._of_principal}
-        for name in self._of_request:
-            if name not in unknown:
-                values[name] = getattr(facts, name)
-        if self._ip:
-            values["client.ip"] = facts.ip
-        return values
+    def explain(self, facts: Facts) -> list[Explained]:
+        """Return what every rule makes of a request, also those after the one that decides."""
+        return [self._explained(rule, facts) for rule in self.rules]
 
-    @staticmethod
-    def _matches(rule: Rule, outcome: bool | None) -> bool:  # noqa: FBT001
-        return outcome is True or (outcome is None and rule.then == "deny")
+    def _explained(self, rule: Rule, facts: Facts) -> Explained:
+        values = self._around.values(sorted(rule.when.names), facts)
+        outcome = rule.when.evaluate(RULES.bind(values))
+        return Explained(rule=rule, outcome=outcome, matches=rule.matches(outcome), values=values)
+
+    def _candidates(self, facts: Facts, unknown: Collection[str] = ()) -> Candidates[Rule]:
+        return self._index.candidates(
+            facts.upstream,
+            None if "method" in unknown else facts.method,
+            None if "target" in unknown else facts.target,
+        )
+
+    def _outcomes(
+        self, candidates: Candidates[Rule], facts: Facts, unknown: Collection[str] = ()
+    ) -> Iterator[tuple[Rule, bool | None]]:
+        """Yield rules with what their conditions come to; a statement is read when the first rule asks for it."""
+        cheap = self._bind(candidates.cheap, facts, unknown)
+        whole: Any = None
+        for rule in candidates.rules:
+            if rule.when.names.isdisjoint(STATEMENT):
+                yield rule, rule.when.evaluate(cheap)
+            else:
+                whole = whole or self._bind(candidates.names, facts, unknown)
+                yield rule, rule.when.evaluate(whole)
+
+    def _bind(self, names: Iterable[str], facts: Facts, unknown: Collection[str] = ()) -> Any:
+        return RULES.bind(self._around.values(names, facts, unknown))
 
     def _by(self, rule: Rule, facts: Facts) -> Decision:
         if rule.then == "deny":
             return self._decision(rule, "deny", rule.reason or f"The rule {rule.name!r} denies this.")
         if not rule.serves(_attribution(facts)):
             return self._decision(rule, "deny", _unserved(rule))
-        return self._decision(rule, "allow", f"The rule {rule.name!r} allows this.")
+        missing = missing_scopes(rule.scopes, facts.principal) if rule.scopes else ()
+        if missing:
+            return replace(self._decision(rule, "deny", _unscoped(rule, missing)), missing_scopes=missing)
+        if rule.then == "require_approval":
+            reason = rule.reason or f"The rule {rule.name!r} lets this through with an approval."
+            return replace(self._decision(rule, "require_approval", reason), approval=rule.approval, budget=rule.budget)
+        return replace(self._decision(rule, "allow", f"The rule {rule.name!r} allows this."), budget=rule.budget)
+
+    def _uses(self, rule: Rule) -> Decision:
+        return self._decision(rule, "allow", f"The rule {rule.name!r} lets this upstream be used.")
 
     def _decision(self, rule: Rule, verdict: Verdict, reason: str) -> Decision:
         return Decision(rule=rule.name, decision=verdict, reason=reason, effect=rule.effect, digest=self.digest)
-
-    def _unmatched(self) -> Decision:
-        return Decision(rule=None, decision="deny", reason="No rule allows this.", effect="write", digest=self.digest)
 
 
 def _attribution(facts: Facts) -> str:
@@ -198,7 +233,7 @@ def _attribution(facts: Facts) -> str:
 
 
 def _possible(rule: Rule, variables: Any) -> bool:
-    """Tell whether an allow rule could match some request of this principal to this upstream."""
+    """Tell whether a rule could match some request of this principal to this upstream."""
     outcome = rule.when.evaluate(variables)
     return outcome is True or (outcome is None and not rule.when.names.isdisjoint(_REQUEST))
 
@@ -206,5 +241,9 @@ def _possible(rule: Rule, variables: Any) -> bool:
 def _unserved(rule: Rule) -> str:
     return (
         f"No person stands behind this credential, and the rule {rule.name!r} is not one that names a read: "
-        "it takes a person, a sponsor or an approver."
+        "it takes a person, a sponsor or a named approver."
     )
+
+
+def _unscoped(rule: Rule, missing: tuple[str, ...]) -> str:
+    return f"The rule {rule.name!r} takes a token with the scope {' '.join(missing)}: ask for one and try again."

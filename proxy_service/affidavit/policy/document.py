@@ -30,6 +30,7 @@ from affidavit.policy.decide import RULES, Rule
 from affidavit.policy.problems import ConfigurationErrors, Place
 from affidavit.policy.section import Class, Duration, Email, File, Name, Section, SecureUrl, text
 from affidavit.policy.sections.directories import DirectorySection
+from affidavit.policy.sections.masking import MaskingSection, entries
 from affidavit.policy.yaml_lines import Unreadable, read_yaml
 
 STANDARD = "standard"
@@ -191,7 +192,7 @@ class RuleSection(Section):  # noqa: D101
 class Document(Section):
     """The whole file."""
 
-    LATER = ("masking", "channels", "approvals", "revocation", "witnesses", "networks")
+    LATER = ("channels", "approvals", "revocation", "witnesses", "networks")
 
     version: Annotated[int, BeforeValidator(_version)]
     origin: Annotated[str, text(fields.origin)]
@@ -202,6 +203,7 @@ class Document(Section):
     directories: list[DirectorySection] = []
     upstreams: list[UpstreamSection]
     rules: list[RuleSection] = []
+    masking: list[MaskingSection] | None = None
     retention: dict[Class, Days] = {STANDARD: 400}
 
     def configuration(self, path: Path, content: bytes) -> Configuration:
@@ -218,6 +220,7 @@ class Document(Section):
             directories=tuple(directory.entry(folder) for directory in self.directories),
             upstreams=tuple(upstream.entry(folder) for upstream in self.upstreams),
             rules=tuple(rule.entry() for rule in self.rules),
+            masking=entries(self.masking),
             retention=dict(self.retention),
         )
 

@@ -35,6 +35,7 @@ from affidavit.gateway.doorman import Doorman
 from affidavit.gateway.forward import HttpForwarder
 from affidavit.gateway.in_force import InForce
 from affidavit.gateway.introductions import Introductions
+from affidavit.gateway.masks import Masks
 from affidavit.gateway.listing import Listing, own_permit
 from affidavit.gateway.people import People
 from affidavit.gateway.ports import DefinitionLedger, Telemetry
@@ -51,7 +52,7 @@ from affidavit.identity.jwks import IssuerKeys, KeySet
 from affidavit.identity.principal import Credential, Principal
 from affidavit.identity.roster import RosterStore
 from affidavit.masking.mask import Masker
-from affidavit.masking.tokens import Tokens
+from affidavit.masking.tokens import PURPOSE, Tokens
 from affidavit.mcp.sessions import KEY_BYTES, SessionSeal
 from affidavit.policy.configuration import Configuration, UpstreamEntry
 from affidavit.policy.document import STANDARD
@@ -206,14 +207,15 @@ def _assemble(
 ) -> Gateway:
     fingerprints = Fingerprints(ports.secret)
     introductions = Introductions(recorder, ports.clock, STANDARD)
-    trail = Trail(recorder, fingerprints, introductions, ports.clock, ports.telemetry)
     seal = SessionSeal(derive(ports.secret, "session ids", KEY_BYTES))
     reading = Reading(seal=seal, sessions=fingerprints.sessions, clock=ports.clock, random=ports.random)
     in_force = partial(_in_force, ports)
     decisions = Decisions(in_force(configuration))
+    masks = Masks(decisions)
+    trail = Trail(recorder, fingerprints, introductions, ports.clock, ports.telemetry, masks=masks)
     own = _own_principal(configuration, recorder.writer)
     introductions.know(own)
-    listing = Listing(reading, trail, own, own_permit(configuration.digest))
+    listing = Listing(reading, trail, masks, own, own_permit(configuration.digest))
     definitions = Definitions(recorder, ports.ledger, upstreams, listing.tools)
     rejections = Rejections(recorder, ports.clock)
     people = open_people(configuration, ports.roster, ports.clock)
@@ -232,8 +234,9 @@ def _assemble(
         decisions=decisions,
         definitions=definitions,
         trail=trail,
-        answers=Answers(decisions, definitions, seal),
-        server_requests=ServerRequests(reading, trail),
+        masks=masks,
+        answers=Answers(decisions, definitions, masks, seal),
+        server_requests=ServerRequests(reading, trail, masks),
     )
     gateway = Gateway(recorder, path, trail, ports.clock, introductions, rejections, upstreams, keys, in_force)
     if people is not None:
@@ -260,7 +263,8 @@ def _assemble(
 
 
 def _in_force(ports: Ports, configuration: Configuration) -> InForce:
-    return InForce(policy=configuration.policy(), masker=Masker((), Tokens(derive(ports.secret, "masks"))))
+    masker = Masker(configuration.masking, Tokens(derive(ports.secret, PURPOSE)))
+    return InForce(policy=configuration.policy(), masker=masker)
 
 
 def _register(configuration: Configuration, ports: Ports) -> Writer:

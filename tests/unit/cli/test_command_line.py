@@ -42,7 +42,7 @@ def test_the_version_is_told(monkeypatch, capfd):
     assert capfd.readouterr().out == f"affidavit {affidavit.__version__}\n"
 
 
-@pytest.mark.parametrize("command", ["serve", "verify", "show", "tail", "check", "definitions", "doctor"])
+@pytest.mark.parametrize("command", ["serve", "verify", "show", "tail", "check", "definitions", "doctor", "connect"])
 def test_every_command_is_listed_and_explains_itself(monkeypatch, capfd, command):
     assert run(monkeypatch, "--help") == 0
     assert f"\n    {command} " in capfd.readouterr().out.replace("\n    definitions\n", "\n    definitions ")

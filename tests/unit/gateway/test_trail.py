@@ -43,7 +43,7 @@ async def ended(clock):
     key = Ed25519PrivateKey.generate()
     writer = Writer(origin="log.test", role="gateway", config_sha256="0" * 64, clock=clock, random=bytes, key=key)
     recorder = Recorder(writer, bus)
-    trail = Trail(recorder, Fingerprints(bytes(32)), Introductions(recorder, clock, "standard"), clock)
+    trail = Trail(recorder, Fingerprints(bytes(32)), Introductions(recorder, clock, "standard"), clock, masks=None)
 
     async def end(*, received, sent, at):
         inbound = Inbound.read("POST", "warehouse", [], b"", "192.0.2.1", query=b"")

@@ -85,12 +85,12 @@ def chunk(data):
 
 async def test_a_request_is_what_was_asked_byte_for_byte():
     async with Server(OK) as server:
-        response = await server.ask(b"[1]", **{"Content-Type": "application/json", "X-Name": "Zo\xeb"})
+        response = await server.ask(b"[1]", **{"Content-Type": "application/json", "X-Name": "Zoë"})
 
         authority = server.url.split("/")[2].encode()
         assert server.heads == [
             b"POST /mcp?a=b HTTP/1.1\r\nHost: " + authority + b"\r\nContent-Type: application/json\r\n"
-            b"X-Name: Zo\xeb\r\nContent-Length: 3\r\n\r\n"
+            b"X-Name: Zo\xc3\xab\r\nContent-Length: 3\r\n\r\n"
         ]
         assert server.bodies == [b"[1]"]
         assert (response.status, response.media_type, response.body) == (200, "application/json", b"{}")
@@ -104,7 +104,7 @@ async def test_a_get_has_neither_a_body_nor_a_length():
         assert b"ontent-" not in server.heads[0]
 
 
-@pytest.mark.parametrize("value", ["a\r\nEvil: b", "a\nEvil: b", "a\rb", "a\0b", "snow\u2603man"])
+@pytest.mark.parametrize("value", ["a\r\nEvil: b", "a\nEvil: b", "a\rb", "a\0b", "half \ud83d of a letter"])
 async def test_a_header_cannot_become_another_one(value):
     """RFC 9110 section 5.5."""
     async with Server(OK) as server:

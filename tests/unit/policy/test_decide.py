@@ -16,6 +16,8 @@ ANA = {
     "principal.email": "ana@example.com",
     "principal.person": "ana@example.com",
     "principal.groups": ["dba"],
+    "principal.actor": "",
+    "principal.on_behalf_of": "",
     "principal.run": "",
     "principal.claims": {},
     "claims": {"sub": "1234", "scope": "x", "huge": 2**70},

@@ -1,0 +1,1 @@
+"""Where a client's token comes from, one file a source."""

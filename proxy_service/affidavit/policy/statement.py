@@ -1,0 +1,168 @@
+"""What a text of statements does, as far as the text itself says.
+
+`read` is one statement of which every part is known to only read. Doubt is never resolved in a statement's favour: what
+does not parse, what has two readings, and functions that nobody listed are not known to only read. Knows nothing of the
+server: a view that calls functions, or a table that is a window on another server, looks like any table.
+
+Source: architecture "Configuration"; the requirements of `statement`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+from typing import Literal
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import ErrorLevel, SqlglotError
+
+from affidavit.policy.sql_functions import BEFORE_BRACKET, COMMON, DIALECTS, TSQL_STARTERS, WRITING
+from affidavit.policy.sql_nodes import DEFINING, PARTS, READING
+from affidavit.policy.sql_nodes import WRITING as WRITING_NODES
+from affidavit.policy.sql_tokens import Token, tokens_of
+
+REMEMBERED = 256  # texts with what they do, of at most 64 KiB
+
+StatementEffect = Literal["read", "write", "ddl", "unknown"]
+
+_QUERIES = (exp.Select, exp.SetOperation, exp.Subquery)
+_BEGINS = frozenset({"select", "with", "("})
+_TSQL = frozenset({"tsql", "fabric"})
+
+# It warns with pieces of what it reads, which are nobody's but the caller's.
+logging.getLogger("sqlglot").disabled = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """One text of statements.
+
+    Attributes:
+        effect: `read` only if it is one statement whose whole tree only reads.
+        tables: Every table that is named, as written, in lower case, and the names of its own subqueries; None where
+            others might be touched, too.
+        count: How many statements; None where that is not known.
+    """
+
+    effect: StatementEffect
+    tables: tuple[str, ...] | None = None
+    count: int | None = None
+
+
+UNKNOWN = Statement(effect="unknown")
+DIALECT_NAMES = frozenset(sqlglot.Dialect.classes) - {""}
+
+
+@lru_cache(maxsize=REMEMBERED)
+def read_statement(text: str, dialect: str) -> Statement:
+    """Return what a text of statements does.
+
+    Args:
+        text: Of any length; one that is long, deep or of many tokens is `unknown`, so that reading it takes no time.
+        dialect: One of `DIALECT_NAMES`.
+    """
+    tokens = tokens_of(text, dialect)
+    if tokens is None:
+        return UNKNOWN
+    try:
+        trees = _parsed(text, dialect)
+        return _told(tokens, trees, dialect) if trees else UNKNOWN
+    except (SqlglotError, RecursionError):
+        return UNKNOWN
+
+
+def _parsed(text: str, dialect: str) -> list[exp.Expression]:
+    parsed = sqlglot.parse(text, read=dialect, error_level=ErrorLevel.IMMEDIATE)
+    return [tree for tree in parsed if tree is not None and not isinstance(tree, exp.Semicolon)]
+
+
+def _told(tokens: Sequence[Token], trees: list[exp.Expression], dialect: str) -> Statement:
+    nodes = [node for tree in trees for node in tree.walk()]
+    if _only_reads(tokens, trees, nodes, dialect):
+        return Statement(effect="read", tables=_tables(nodes), count=1)
+    effect = _effect(tokens, trees, nodes, dialect)
+    known = effect in ("write", "ddl") and all(_is_known_function(node, dialect) for node in nodes)
+    return Statement(effect=effect, tables=_tables(nodes) if known else None, count=len(trees))
+
+
+def _only_reads(
+    tokens: Sequence[Token], trees: list[exp.Expression], nodes: list[exp.Expression], dialect: str
+) -> bool:
+    words = Counter(token.said for token in tokens if token.kind == "word")
+    forbidden = WRITING | TSQL_STARTERS if dialect in _TSQL else WRITING
+    return (
+        len(trees) == 1
+        and isinstance(trees[0], _QUERIES)
+        and tokens[0].said in _BEGINS
+        and forbidden.isdisjoint(words)
+        and words["select"] == sum(type(node) is exp.Select for node in nodes)
+        and _ends_once(tokens)
+        and _calls_known(tokens, DIALECTS.get(dialect, frozenset()) | COMMON)
+        and all(_reads(node) and _is_known_function(node, dialect) for node in nodes)
+    )
+
+
+def _ends_once(tokens: Sequence[Token]) -> bool:
+    """Tell whether nothing follows the first semicolon."""
+    said = [token.said for token in tokens if token.kind == "sign"]
+    return ";" not in said or (said.count(";") == 1 and tokens[-1].said == ";")
+
+
+def _calls_known(tokens: Sequence[Token], functions: frozenset[str]) -> bool:
+    """Tell whether whatever stands before a bracket is a word of the language or a listed function, by itself."""
+    before = Token("sign", "(")
+    for one, following in pairwise(tokens):
+        if following.said == "(" and following.kind == "sign" and not _may_open(before, one, functions):
+            return False
+        before = one
+    return True
+
+
+def _may_open(before: Token, one: Token, functions: frozenset[str]) -> bool:
+    if one.kind == "word":
+        own = before.kind == "sign" and before.said == "."  # somebody's schema
+        return not own and (one.said in BEFORE_BRACKET or one.said in functions)
+    return one.kind == "sign" and one.said not in (")", "]", ".", ";", "@", "?", ":")
+
+
+def _reads(node: exp.Expression) -> bool:
+    if type(node) not in READING:
+        return False
+    if isinstance(node, exp.Table | exp.Dot) and not isinstance(node.parts[-1], exp.Identifier | exp.Star):
+        return False  # a stage, or somebody's own function
+    parts = PARTS.get(type(node))
+    return parts is None or all(not value or name in parts for name, value in node.args.items())
+
+
+def _is_known_function(node: exp.Expression, dialect: str) -> bool:
+    if isinstance(node, exp.Anonymous | exp.AnonymousAggFunc):
+        return isinstance(node.this, str) and node.this.lower() in DIALECTS.get(dialect, frozenset()) | COMMON
+    return not isinstance(node, exp.Func | exp.Command) or type(node) in READING
+
+
+def _effect(
+    tokens: Sequence[Token], trees: list[exp.Expression], nodes: list[exp.Expression], dialect: str
+) -> StatementEffect:
+    if any(type(node) in DEFINING for node in nodes):
+        return "ddl"
+    writes = all(_is_understood(tree) for tree in trees) and any(type(node) in WRITING_NODES for node in nodes)
+    if not writes:
+        return "unknown"
+    starters = sum(token.kind == "word" and token.said in WRITING - {"into"} for token in tokens)
+    if dialect in _TSQL and starters > len(trees):  # it takes no semicolon to begin another statement
+        return "unknown"
+    return "write"
+
+
+def _is_understood(tree: exp.Expression) -> bool:
+    return type(tree) in WRITING_NODES or isinstance(tree, _QUERIES)
+
+
+def _tables(nodes: list[exp.Expression]) -> tuple[str, ...]:
+    named = (".".join(part.name for part in node.parts).lower() for node in nodes if isinstance(node, exp.Table))
+    return tuple(dict.fromkeys(name for name in named if name))
