@@ -20,7 +20,15 @@ from fakes.storage_server import StorageServer
 from worked_example import written
 
 ROOT = Path(__file__).parent.parent
-PAGES = ("README.md", "ARCHITECTURE.md", "AUDITORS.md", "CONTRIBUTING.md", "SECURITY.md", "docs/connect.md")
+PAGES = (
+    "README.md",
+    "ARCHITECTURE.md",
+    "AUDITORS.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    "docs/connect.md",
+    "docs/directories.md",
+)
 PLACES = {
     "evidence": "evidence",
     "log": "log",

@@ -314,6 +314,22 @@ def test_what_cannot_be_done_is_said_in_scims_words(okta, ana, refused):
     assert okta.ask("GET", f"Users/{ana}").body["meta"]["version"] == 'W/"1"', "all of it or nothing"
 
 
+def test_a_group_that_grows_past_what_can_be_kept_is_refused_and_stays(okta):
+    """A document of Firestore holds 1 MiB."""
+    group = okta.ask("POST", "Groups", {"displayName": "everybody"}).body["id"]
+    answers = [
+        okta.patch(
+            f"Groups/{group}",
+            {"op": "add", "path": "members", "value": [{"value": f"{part}-{n:0>90}"} for n in range(4000)]},
+        )
+        for part in range(3)
+    ]
+
+    assert [one.status for one in answers] == [200, 200, 413]
+    assert len(okta.ask("GET", f"Groups/{group}").body["members"]) == 8000
+    assert okta.ask("DELETE", f"Groups/{group}").status == 204
+
+
 # Who may speak for a directory.
 
 

@@ -30,7 +30,14 @@ ANA = Principal(
 def call(principal):
     inbound = SimpleNamespace(ip="127.0.0.1", upstream="warehouse")
     return SimpleNamespace(
-        principal=principal, inbound=inbound, method="tools/call", target="echo", message=None, in_force=None, session=None, received=0
+        principal=principal,
+        inbound=inbound,
+        method="tools/call",
+        target="echo",
+        message=None,
+        in_force=None,
+        session=None,
+        received=0,
     )
 
 
