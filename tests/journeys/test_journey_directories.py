@@ -400,6 +400,14 @@ def test_each_change_is_on_record_with_what_is_kept_of_it(house, okta):
     assert b"1mz050nq" not in house.evidence.body(made["resource"]), "a password is never kept"
 
 
+def test_who_deletes_again_because_no_answer_came_is_on_record_again(house, okta):
+    """The record may have been what failed."""
+    user = okta.create("ed@example.com")["id"]
+    assert [okta.ask("DELETE", f"Users/{user}").status for _ in range(2)] == [204, 404]
+
+    assert len(house.evidence.records("directory:changed", id=user, how="deleted")) == 2
+
+
 def test_readyz_says_how_old_each_confirmation_is(house):
     ready = house.gateway.ready()
 
