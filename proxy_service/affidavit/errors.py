@@ -38,11 +38,16 @@ class Unauthenticated(AffidavitError):
 
 
 class Refused(AffidavitError):
-    """A decision: this call ends here, and nothing was forwarded."""
+    """A decision: this call ends here, and nothing was forwarded.
 
-    def __init__(self, message: str, *, code: str) -> None:
+    Attributes:
+        retry_after_s: In how many seconds the same may be let through; None where waiting does not help.
+    """
+
+    def __init__(self, message: str, *, code: str, retry_after_s: int | None = None) -> None:
         super().__init__(message)
         self.code = code
+        self.retry_after_s = retry_after_s
 
 
 class Unavailable(AffidavitError):

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from performance import auditing, costs, endurance, guarded, profiling, proxies
+from performance import auditing, costs, deciding, endurance, guarded, profiling, proxies
 from performance.clients import Target, Wrk
 from performance.emulated import emulated
 from performance.endurance import answered
@@ -21,7 +21,7 @@ from performance.proxies import Measured, Syncs
 from performance.report import Found, Report, Screen
 
 CONNECTIONS = 32  # the requirements
-PARTS = ("proxies", "guarded", "endurance", "cloud", "audit")
+PARTS = ("policy", "proxies", "guarded", "endurance", "cloud", "audit")
 THROUGH = "/gateway"  # the path at the upstream by which the gateway's calls are told from the others'
 
 
@@ -32,6 +32,7 @@ class Size:
     Attributes:
         rounds, calls, syncs: At one connection: rounds, calls of each target in a round, syncs in all.
         load_rounds, seconds: At many connections: rounds, and seconds of each target in a round.
+        decisions: Of the policy, of each kind.
         endurance: Calls to see whether memory stays flat.
         records: Of the large log.
         profile_s: Seconds of load while sampling.
@@ -42,6 +43,7 @@ class Size:
     syncs: int
     load_rounds: int
     seconds: float
+    decisions: int
     endurance: int
     records: int
     profile_s: float
@@ -53,6 +55,7 @@ FULL = Size(
     syncs=300,
     load_rounds=5,
     seconds=5,
+    decisions=20_000,
     endurance=200_000,
     records=1_000_000,
     profile_s=20,
@@ -63,6 +66,7 @@ QUICK = Size(
     syncs=100,
     load_rounds=2,
     seconds=1,
+    decisions=5_000,
     endurance=6_000,
     records=60_000,
     profile_s=5,
@@ -86,6 +90,10 @@ class Run:
 
     def measure(self, parts: Sequence[str]) -> None:
         """Measure these parts of `PARTS`."""
+        with self._part("policy"):
+            if "policy" in parts:
+                self._screen.say(f"{self._size.decisions:,} decisions of each kind")
+                self._add("policy", deciding.figures(self._size.decisions))
         with self._part("calls"):
             if {"proxies", "guarded", "endurance"} & set(parts):
                 self._calls(parts)

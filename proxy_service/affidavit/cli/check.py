@@ -15,7 +15,17 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from affidavit.clock import DAY, MINUTE, SECOND, Micros
+from affidavit.cli import told_rules
+from affidavit.cli.told_rules import (
+    duration,
+    explain_networks,
+    explain_rule,
+    explain_statements,
+    lines,
+    networks_form,
+    rule_form,
+    statements_form,
+)
 from affidavit.masking.rule import MaskingRule
 from affidavit.policy.configuration import (
     Configuration,
@@ -25,12 +35,9 @@ from affidavit.policy.configuration import (
     UpstreamEntry,
 )
 from affidavit.policy.credentials import CredentialEntry, FileHeader, GoogleIdToken, SecretHeader
-from affidavit.policy.decide import Rule
 from affidavit.policy.directories import DirectoryEntry, ScimDirectory
 from affidavit.policy.document import STANDARD, load
 from affidavit.policy.problems import ConfigurationErrors, Problem
-
-_UNITS = (("d", DAY), ("h", 60 * MINUTE), ("m", MINUTE), ("s", SECOND))
 
 
 def add_parser(subparsers: Any) -> None:
@@ -64,8 +71,7 @@ def notes(configuration: Configuration) -> Iterator[str]:
         if sponsor.person not in people:
             then = "a directory must have them" if configuration.directories else "such jobs have nobody behind them"
             yield f"{sponsor.person} sponsors, but is not among people: {then}"
-    if not any(rule.then == "allow" for rule in configuration.rules):
-        yield "no rule allows anything: every call will be denied"
+    yield from told_rules.notes(configuration)
     if not configuration.masks:
         yield "masking is switched off: credentials that are said are recorded as they are, for as long as the log"
     named = {upstream.retention for upstream in configuration.upstreams}
@@ -87,7 +93,8 @@ def summary(configuration: Configuration) -> dict[str, Any]:
         "sponsors": [{"match": one.match.text, "person": one.person} for one in configuration.sponsors],
         "directories": [_directory(one) for one in configuration.directories],
         "upstreams": [_upstream(configuration, upstream) for upstream in configuration.upstreams],
-        "rules": [_rule(rule) for rule in configuration.rules],
+        "networks": networks_form(configuration.networks),
+        "rules": [rule_form(rule) for rule in configuration.rules],
         "masking": [_masking(rule) for rule in configuration.masking],
         "retention_days": dict(configuration.retention),
         "notes": list(notes(configuration)),
@@ -102,7 +109,7 @@ def _issuer(issuer: IssuerEntry) -> dict[str, Any]:
         "attribution": issuer.attribution,
         "keys": issuer.jwks_uri or str(issuer.jwks_file),
         "domains": issuer.domains,
-        "max_age": _duration(issuer.max_age),
+        "max_age": duration(issuer.max_age),
     }
 
 
@@ -111,9 +118,10 @@ def _upstream(configuration: Configuration, upstream: UpstreamEntry) -> dict[str
         "name": upstream.name,
         "served_at": configuration.audience(upstream.name),
         "url": upstream.url,
-        "timeout": _duration(upstream.timeout),
+        "timeout": duration(upstream.timeout),
         "retention": upstream.retention,
         "credential": _credential(upstream.credential) if upstream.credential else None,
+        "statements": statements_form(upstream.statements),
     }
 
 
@@ -122,17 +130,6 @@ def _directory(entry: DirectoryEntry) -> dict[str, Any]:
         return {"name": entry.name, "kind": "scim", "secret": str(entry.secret)}
     workspace = {"customer": entry.customer, "admin": entry.admin, "impersonate": entry.impersonate}
     return {"name": entry.name, "kind": "google_workspace", **workspace}
-
-
-def _rule(rule: Rule) -> dict[str, Any]:
-    return {
-        "name": rule.name,
-        "when": rule.when.text,
-        "then": rule.then,
-        "effect": rule.effect if rule.then == "allow" else None,
-        "reason": rule.reason,
-        "reads": sorted(rule.when.names),
-    }
 
 
 def _masking(rule: MaskingRule) -> dict[str, Any]:
@@ -166,9 +163,9 @@ def _print_json(value: Any) -> None:
 
 
 def _show(configuration: Configuration, console: Console) -> None:
-    for title, lines in _sections(configuration):
+    for title, told in _sections(configuration):
         console.print(f"[bold]{title}[/bold]", highlight=False)
-        for line in lines:
+        for line in told:
             console.print(f"  {line}", highlight=False, soft_wrap=True)
 
 
@@ -179,7 +176,8 @@ def _sections(configuration: Configuration) -> Iterator[tuple[str, Iterable[str]
     yield "Sponsors, who answer for machines", map(_explain_sponsor, configuration.sponsors)
     yield "Directories, which say who is a person now", map(_explain_directory, configuration.directories)
     yield "Upstreams", map(_explain_upstream, configuration.upstreams)
-    yield "Rules, the first match wins", [*map(_explain_rule, configuration.rules), "[red]deny[/red]   everything else"]
+    yield "Networks", explain_networks(configuration.networks)
+    yield "Rules, the first match wins", [*map(explain_rule, configuration.rules), "[red]deny[/red]   everything else"]
     yield "Masking, of every message", map(_explain_masking, configuration.masking)
     yield "Notes", (f"[yellow]{escape(note)}[/yellow]" for note in notes(configuration))
 
@@ -199,11 +197,11 @@ def _explain_issuer(issuer: IssuerEntry) -> str:
         "sponsored": "a sponsored machine",
     }
     audiences = [*issuer.audiences, "the upstream's own"]
-    return _lines(
+    return lines(
         f"[cyan]{issuer.name}[/cyan]  {escape(issuer.issuer)}",
         f"is         {means[issuer.attribution]}",
         f"for        {escape(', '.join(audiences))}",
-        f"at most    {_duration(issuer.max_age)} old",
+        f"at most    {duration(issuer.max_age)} old",
         f"keys from  {escape(issuer.jwks_uri or str(issuer.jwks_file))}",
     )
 
@@ -221,7 +219,7 @@ def _explain_directory(entry: DirectoryEntry) -> str:
     name = f"[cyan]{entry.name}[/cyan]"
     if isinstance(entry, ScimDirectory):
         return f"{name}  pushes to /scim/v2/ (SCIM 2.0) with the secret of {escape(str(entry.secret))}"
-    return _lines(
+    return lines(
         f"{name}  users of Google Workspace {escape(entry.customer)}, read every 5 minutes",
         f"as         {escape(entry.admin)}, by {escape(entry.impersonate)} (domain-wide delegation)",
     )
@@ -229,21 +227,12 @@ def _explain_directory(entry: DirectoryEntry) -> str:
 
 def _explain_upstream(upstream: UpstreamEntry) -> str:
     credential = upstream.credential
-    return _lines(
+    return lines(
         f"[cyan]/mcp/{upstream.name}[/cyan]  {escape(upstream.url)}",
-        f"waits      {_duration(upstream.timeout)}",
+        f"waits      {duration(upstream.timeout)}",
         f"bodies     {upstream.retention}",
         f"sends      {escape(_credential(credential))}" if credential else "sends      no credential",
-    )
-
-
-def _explain_rule(rule: Rule) -> str:
-    verdict = "[red]deny[/red] " if rule.then == "deny" else "[green]allow[/green]"
-    effect = f"  (a {rule.effect})" if rule.then == "allow" else ""
-    return _lines(
-        f"{verdict}  [cyan]{rule.name}[/cyan]{effect}",
-        *(f"  {escape(line)}" for line in rule.when.text.strip().splitlines()),
-        *([f"  “{escape(rule.reason)}”"] if rule.reason else []),
+        *explain_statements(upstream.statements),
     )
 
 
@@ -257,7 +246,7 @@ def _explain_masking(rule: MaskingRule) -> str:
         ("but not", f"for people of {', '.join(rule.except_groups)}; recorded masked" if rule.except_groups else ""),
         ("where it is", ", ".join(sorted(rule.views))),
     )
-    return _lines(f"[cyan]{rule.name}[/cyan]", *(f"{kind:<12}{escape(said)}" for kind, said in kinds if said))
+    return lines(f"[cyan]{rule.name}[/cyan]", *(f"{kind:<12}{escape(said)}" for kind, said in kinds if said))
 
 
 def _credential(credential: CredentialEntry) -> str:
@@ -270,12 +259,3 @@ def _credential(credential: CredentialEntry) -> str:
     else:
         what = f"a Google access token for {', '.join(credential.scopes)}"
     return f"header Authorization with {what}, of {credential.impersonate or 'the account that the gateway runs as'}"
-
-
-def _lines(*lines: str) -> str:
-    return "\n     ".join(lines)
-
-
-def _duration(length: Micros) -> str:
-    """Return the shortest form that the file itself could have."""
-    return next(f"{length // unit}{letter}" for letter, unit in _UNITS if length % unit == 0)

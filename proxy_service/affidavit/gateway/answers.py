@@ -1,6 +1,6 @@
 """Answers of an upstream: what of them may leave the house.
 
-A listing loses the tools that this principal could never use; what an upstream asks of a client passes only where the
+A listing loses what this principal could never use; what an upstream asks of a client passes only where the
 policy allows it; what the rules mask is masked; the gateway's own headers replace the upstream's.
 
 Source: mcp "Duties" (`tools/list`, SSE, sampling and its like, `_meta`).
@@ -22,7 +22,7 @@ from affidavit.gateway.masks import Masks
 from affidavit.gateway.trail import MAX_EVENT_ID
 from affidavit.masking.mask import MaskingFailed
 from affidavit.mcp.calls import server_requests
-from affidavit.mcp.definitions import filtered
+from affidavit.mcp.definitions import LISTED, TOOLS, Listed, filtered
 from affidavit.mcp.eras import Era
 from affidavit.mcp.headers import SESSION, to_client
 from affidavit.mcp.jsonrpc import Message, parse_message, print_message
@@ -129,8 +129,9 @@ class Answers:
             self._notice(call, message)
             return _leaving(came, content, message, value, event)
         # A resumed stream brings the answers of other calls, listings among them.
-        if call.method in ("tools/list", "stream"):
-            value = await self._listing(call, message, value)
+        for listed in LISTED:
+            if call.method in (listed.method, "stream"):
+                value = await self._listing(call, message, value, listed)
         released = _leaving(came, content, message, value, event)
         return replace(released, value=value) if message.result else released
 
@@ -142,14 +143,16 @@ class Answers:
         sent = event.raw if released.content.sent is event.data else released.content.sent
         return replace(released, came=event.raw, content=replace(content, sent=sent), media_type=EVENT_STREAM)
 
-    async def _listing(self, call: Call, message: Message, value: dict[str, Any]) -> dict[str, Any]:
-        tools = (message.result or {}).get("tools")
+    async def _listing(self, call: Call, message: Message, value: dict[str, Any], listed: Listed) -> dict[str, Any]:
+        entries = (message.result or {}).get(listed.member)
         upstream = call.upstream
-        if type(tools) is not list or upstream is None:
+        if type(entries) is not list or upstream is None:
             return value
-        await self._definitions.observe(upstream, tools)
+        if listed is not TOOLS:
+            return filtered(value, lambda name: self._decisions.lists(call, listed, name), listed)
+        await self._definitions.observe(upstream, entries)
         return filtered(
-            value, lambda tool: self._definitions.stands(upstream, tool) and self._decisions.lists(call, tool)
+            value, lambda tool: self._definitions.stands(upstream, tool) and self._decisions.lists(call, TOOLS, tool)
         )
 
     def _notice(self, call: Call, message: Message) -> None:

@@ -80,6 +80,19 @@ class Inbound:
         )
 
 
+@dataclass(slots=True)
+class Window:
+    """What somebody has had through one rule since a window began.
+
+    It begins with the first call after the window before it had ended.
+    """
+
+    began: Micros
+    ends: Micros
+    calls: int = 0
+    answers: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Content:
     """What was said, in its two views; each *is* what came where nothing was masked.
@@ -138,6 +151,7 @@ class Call:
         recorded_target: `target` as records name it.
         content: The views of the request; None until it is masked, and where there is none.
         in_force: The policy file that it is decided and masked by; None until it is decided.
+        window: Where it is counted; None where nobody counts it.
         arguments: The RFC 8785 form that is bound; None where there is none.
         open: Whether it was requested and has not ended.
         resumable: Whether its stream has shown an event id, so that a client can come back for the rest.
@@ -169,6 +183,7 @@ class Call:
     definition_digest: str | None = None
     in_force: InForce | None = None
     permit: Permit | None = None
+    window: Window | None = None
     client_info: tuple[str | None, str | None] = (None, None)
     trace: TraceContext | None = None
     sent: Micros = 0

@@ -19,6 +19,7 @@ from affidavit.errors import Malformed, OutcomeUnknown, Refused, Unauthenticated
 from affidavit.evidence.writer import Receipt
 from affidavit.gateway import problems
 from affidavit.gateway.answers import Answers, withheld
+from affidavit.gateway.budgets import Budgets
 from affidavit.gateway.call import Call, Inbound, Released
 from affidavit.gateway.decisions import Decisions
 from affidavit.gateway.definitions import Definitions
@@ -45,6 +46,7 @@ class DataPath:
     rejections: Rejections
     reading: Reading
     decisions: Decisions
+    budgets: Budgets
     definitions: Definitions
     masks: Masks
     trail: Trail
@@ -67,6 +69,7 @@ class DataPath:
         except asyncio.CancelledError:  # the client has gone, or the gateway goes; whoever is still there is told
             return problems.outcome_unknown(call) if call.sent else problems.unavailable(call)
         finally:
+            self.budgets.settle(call)
             if not call.streaming:
                 self.trail.leave(call)
 
@@ -77,12 +80,14 @@ class DataPath:
         self.decisions.decide(call)
         await self.definitions.look_up(call)
         self._mask(call)
+        self.budgets.take(call)
         receipt = await self.trail.requested(call)  # durable before the next line, or Unavailable
         try:
             answer = await self.reading.send(call)
             if answer.body is None:
                 return self._open_stream(call, answer, receipt)
             released = await self.answers.whole(call, answer.head, answer.body)
+            self.budgets.answered(call, released)
         except UpstreamFailed as error:
             return problems.upstream_failed(call, error, await self.trail.answered(call, error.outcome, 200))
         except MaskingFailed as error:
@@ -134,6 +139,7 @@ class DataPath:
             yield chunk
 
     async def _recorded(self, call: Call, event: Released) -> bytes | None:
+        self.budgets.answered(call, event)
         record = await self.trail.streamed(call, event)  # durable before it leaves
         answer = event.message if event.message is not None and event.message.kind == "response" else None
         if event.withheld is not None:

@@ -12,6 +12,7 @@ from affidavit.evidence.canonical import encode
 from affidavit.gateway.call import Call
 from affidavit.gateway.in_force import InForce, Permit
 from affidavit.mcp.calls import needs_target
+from affidavit.mcp.definitions import Listed
 from affidavit.policy.decide import Facts, Policy
 
 REMEMBERED = 2_000  # decisions; a key is at most some 4 KiB, since names are bounded
@@ -39,9 +40,10 @@ class Decisions:
         if decision is not None and not decision.allowed:
             raise Refused(decision.reason, code=decision.code)
 
-    def lists(self, call: Call, tool: str) -> bool:
-        """Tell whether a tool is shown to this principal: only what is denied for certain is hidden."""
-        return self._policy(call).may_ever_allow(self.facts(call, method="tools/call", target=tool))
+    def lists(self, call: Call, listed: Listed, name: str) -> bool:
+        """Tell whether what is listed is shown to this principal: only what is denied for certain is hidden."""
+        facts = self.facts(call, method=listed.used_by, target="" if listed.pattern else name)
+        return self._policy(call).may_ever_allow(facts, target_known=not listed.pattern)
 
     def allows_server_request(self, call: Call, method: str) -> bool:
         """Tell whether the upstream may ask this of the client (`sampling/createMessage` and its like)."""
@@ -90,6 +92,7 @@ class Decisions:
             method=method or call.method or "",
             target=(call.target if same else target) or "",
             arguments=(params or {}).get("arguments") or {},
+            size=len(call.inbound.body) if looked_at else 0,
             session=call.session or "",
             now=call.received,
         )

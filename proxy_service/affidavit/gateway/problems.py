@@ -58,7 +58,7 @@ NOT_FOUND = -31007
 FORBIDDEN = -31008
 
 _PARSE_ERROR, _INVALID_REQUEST, _INVALID_PARAMS = -32700, -32600, -32602  # JSON-RPC 2.0 section 5.1
-_DECIDED = frozenset({"denied", "definition_changed", "bad_definition"})
+_DECIDED = frozenset({"denied", "approval_needed", "over_budget", "definition_changed", "bad_definition"})
 
 # code → (HTTP status, JSON-RPC code); what is not listed is a request that is invalid
 STATUS: Mapping[str, tuple[int, int]] = {
@@ -91,19 +91,11 @@ def refused(call: Call, error: Malformed | Refused, receipt: Receipt | None) -> 
 
     What the policy denied of a tool is a tool's result, so that a model can react; all else is an error.
     """
-    denied = call.permit is not None and error.code in _DECIDED
-    if not denied:
-        return _malformed(call, error, receipt)
-    rule = call.permit.decision.rule if call.permit is not None and call.permit.decision is not None else None
-    text = f"{error} (rule: {rule or 'none allows it'}; record: {receipt.id if receipt else 'none'})"
-    # A notification has no response; what is not accepted gets an HTTP error (MCP 2025-11-25 "Sending Messages").
-    if call.message is not None and call.message.kind != "request":
-        return _error(call, receipt, 403, DENIED, code=error.code, message=text, rule=rule)
-    if call.method != "tools/call" or call.message is None or receipt is None:
-        return _error(call, receipt, 200, DENIED, code=error.code, message=text, rule=rule)
-    meta = {"affidavit/record": {"id": receipt.id, "sha256": receipt.sha256}, "affidavit/code": error.code}
-    body = tool_error(call.message.id, text, meta, modern=call.era is Era.MODERN)
-    return Reply(200, [JSON, _record(receipt)], body)
+    seconds = error.retry_after_s if isinstance(error, Refused) else None
+    reply = _refused(call, error, receipt, {} if seconds is None else {"retry_after_s": seconds})
+    if seconds is not None:
+        reply.headers.append((b"retry-after", str(seconds).encode()))
+    return reply
 
 
 def unauthenticated(call: Call, error: Unauthenticated, metadata_url: str, receipt: Receipt | None) -> Reply:
@@ -158,6 +150,26 @@ def broken(incident: str) -> Reply:
     """Answer when the gateway itself failed; the incident's number finds the diagnostics."""
     message = f"The gateway failed; nothing more is known. Incident {incident}."
     return Reply(500, [JSON], error_response(None, -32603, message, {"code": "internal_error", "incident": incident}))
+
+
+def _refused(call: Call, error: Malformed | Refused, receipt: Receipt | None, more: Mapping[str, Any]) -> Reply:
+    denied = call.permit is not None and error.code in _DECIDED
+    if not denied:
+        return _malformed(call, error, receipt)
+    rule = call.permit.decision.rule if call.permit is not None and call.permit.decision is not None else None
+    text = f"{error} (rule: {rule or 'none allows it'}; record: {receipt.id if receipt else 'none'})"
+    # A notification has no response; what is not accepted gets an HTTP error (MCP 2025-11-25 "Sending Messages").
+    if call.message is not None and call.message.kind != "request":
+        return _error(call, receipt, 429 if more else 403, DENIED, code=error.code, message=text, rule=rule, **more)
+    if call.method != "tools/call" or call.message is None or receipt is None:
+        return _error(call, receipt, 429 if more else 200, DENIED, code=error.code, message=text, rule=rule, **more)
+    meta: dict[str, Any] = {
+        "affidavit/record": {"id": receipt.id, "sha256": receipt.sha256},
+        "affidavit/code": error.code,
+    }
+    meta.update({f"affidavit/{name}": value for name, value in more.items()})
+    body = tool_error(call.message.id, text, meta, modern=call.era is Era.MODERN)
+    return Reply(200, [JSON, _record(receipt)], body)
 
 
 def _malformed(call: Call, error: Malformed | Refused, receipt: Receipt | None) -> Reply:

@@ -1,12 +1,13 @@
-"""Tool definitions: the hash that a definition is known by, and listings with fewer tools.
+"""Tool definitions: the hash that a definition is known by, and listings with fewer entries.
 
-Source: evidence-format section 5, `tool:defined`; MCP 2026-07-28 "Tools", "Caching".
+Source: evidence-format section 5, `tool:defined`; MCP 2026-07-28 "Tools", "Prompts", "Resources", "Caching".
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from affidavit.errors import Malformed
@@ -29,18 +30,54 @@ def definition_digest(tool: Any) -> tuple[bytes, str]:
     return form, hashlib.sha256(form).hexdigest()
 
 
-def filtered(value: dict[str, Any], keep: Callable[[str], bool]) -> dict[str, Any]:
-    """Return a response to `tools/list` without the tools that are not kept; the same object where nothing changes.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """What one kind of listing holds.
+
+    Attributes:
+        method: Asks for the listing.
+        member: Of its result, a list.
+        name: Of an entry, by which it is asked for.
+        used_by: Asks for what is listed.
+        pattern: Whether that name stands for many.
+    """
+
+    method: str
+    member: str
+    name: str
+    used_by: str
+    pattern: bool = False
+
+
+TOOLS = Listed(method="tools/list", member="tools", name="name", used_by="tools/call")
+LISTED = (
+    TOOLS,
+    Listed(method="prompts/list", member="prompts", name="name", used_by="prompts/get"),
+    Listed(method="resources/list", member="resources", name="uri", used_by="resources/read"),
+    Listed(
+        method="resources/templates/list",
+        member="resourceTemplates",
+        name="uriTemplate",
+        used_by="resources/read",
+        pattern=True,
+    ),
+)
+
+
+def filtered(value: dict[str, Any], keep: Callable[[str], bool], listed: Listed = TOOLS) -> dict[str, Any]:
+    """Return a listing without the entries that are not kept; the same object where nothing changes.
 
     What one principal is shown is no longer everybody's, so `cacheScope` becomes `private`, whatever was kept. An entry
-    that is no tool is not kept.
+    that has no name is not kept.
     """
     result = value.get("result")
-    tools = result.get("tools") if type(result) is dict else None
-    if type(result) is not dict or type(tools) is not list:
+    entries = result.get(listed.member) if type(result) is dict else None
+    if type(result) is not dict or type(entries) is not list:
         return value
-    kept = [tool for tool in tools if type(tool) is dict and type(tool.get("name")) is str and keep(tool["name"])]
-    if len(kept) == len(tools) and result.get("cacheScope", "private") == "private":
+    kept = [
+        one for one in entries if type(one) is dict and type(one.get(listed.name)) is str and keep(one[listed.name])
+    ]
+    if len(kept) == len(entries) and result.get("cacheScope", "private") == "private":
         return value
     scope = {"cacheScope": "private"} if "cacheScope" in result else {}
-    return {**value, "result": {**result, "tools": kept, **scope}}
+    return {**value, "result": {**result, listed.member: kept, **scope}}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,8 +17,10 @@ from affidavit.clock import Micros
 from affidavit.masking.rule import MaskingRule
 from affidavit.policy.condition import OBJECT, Condition, Language
 from affidavit.policy.credentials import CredentialEntry
-from affidavit.policy.decide import Policy, Rule
+from affidavit.policy.decide import Policy, Rule, Surroundings
 from affidavit.policy.directories import DirectoryEntry
+from affidavit.policy.facts import StatementSource
+from affidavit.policy.networks import Networks
 
 IssuerAttribution = Literal["person", "google", "ci-person", "sponsored"]
 
@@ -74,6 +76,7 @@ class UpstreamEntry:
 
     Attributes:
         retention: The class of its bodies.
+        statements: Where calls of its tools hold a statement, by tool.
     """
 
     name: str
@@ -81,6 +84,7 @@ class UpstreamEntry:
     timeout: Micros
     retention: str
     credential: CredentialEntry | None
+    statements: Mapping[str, StatementSource] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +112,7 @@ class Configuration:
     rules: tuple[Rule, ...]
     masking: tuple[MaskingRule, ...]
     retention: Mapping[str, int]
+    networks: Networks = field(default_factory=Networks)
 
     @property
     def digest(self) -> str:
@@ -121,7 +126,10 @@ class Configuration:
 
     def policy(self) -> Policy:
         """Return the rules, ready to decide."""
-        return Policy(self.rules, self.digest)
+        statements = {
+            (upstream.name, tool): source for upstream in self.upstreams for tool, source in upstream.statements.items()
+        }
+        return Policy(self.rules, self.digest, Surroundings(networks=self.networks, statements=statements))
 
     def audience(self, upstream: str) -> str:
         """Return the audience that is an upstream's own (RFC 8707, RFC 9728)."""

@@ -34,6 +34,12 @@ _UNIQUE = (
     ("masking", "name"),
 )
 _CREDENTIALS = ("header", "google_id_token", "google_access_token", "secret")
+_OF_APPROVALS = ("approvers", "approvals", "expires", "strength", "hold", "reason_required")
+
+MAX_RULES = 500  # a condition that is looked at costs a call some 3 us
+MAX_LISTED = 50  # approvers or scopes of one rule
+MAX_NETWORKS = 5_000  # in all; an address that is new is looked for in each
+
 _DIRECTORIES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {  # by kind, what is needed and what is allowed
     "scim": (("secret",), ()),
     "google_workspace": (("admin", "impersonate"), ("customer",)),
@@ -61,6 +67,9 @@ def contradictions(tree: Tree) -> list[Problem]:
     for name in ("issuers", "upstreams"):
         if top.get(name) == []:
             complain((name,), "there must be at least one")
+    for place, rule in _entries(top, "rules"):
+        _check_rule(place, rule, complain)
+    _check_numbers(top, complain)
     _check_masking(top, complain)
     _check_retention(top, complain)
     return problems
@@ -138,6 +147,53 @@ def _check_masking(top: dict[str, Any], complain: Complain) -> None:
     rules = top.get("masking")
     if isinstance(rules, list) and len(rules) > MAX_MASKING_RULES:
         complain(("masking",), f"at most {MAX_MASKING_RULES} rules, please")
+
+
+def _check_rule(place: Place, rule: dict[str, Any], complain: Complain) -> None:
+    then = rule.get("then")
+    if then != "require_approval":
+        for key in _OF_APPROVALS:
+            if key in rule:
+                complain((*place, key), f"{key} means something with then: require_approval only")
+    else:
+        _check_approvers(place, rule, complain)
+    if then == "deny":
+        for key in ("scopes", "budget"):
+            if key in rule:
+                complain((*place, key), f"{key} means nothing for a rule that denies")
+    budget = rule.get("budget")
+    if isinstance(budget, dict) and "calls" not in budget and "answers" not in budget:
+        complain((*place, "budget"), "it does not say what is counted: give calls, answers or both")
+
+
+def _check_approvers(place: Place, rule: dict[str, Any], complain: Complain) -> None:
+    approvers, wanted = rule.get("approvers"), rule.get("approvals", 1)
+    if not approvers:
+        where = (*place, "approvers") if "approvers" in rule else place
+        complain(where, "require_approval needs approvers, as in [ana@example.com, group:dba]")
+    elif isinstance(approvers, list) and all(isinstance(approver, str) for approver in approvers):
+        people = {approver.lower() for approver in approvers}
+        grouped = any(approver.startswith("group:") for approver in people)
+        if len(people) < len(approvers):
+            complain((*place, "approvers"), "an approver is named twice")
+        if type(wanted) is int and len(people) < wanted and not grouped:
+            complain((*place, "approvals"), f"{wanted} people must approve, and {len(people)} may")
+
+
+def _check_numbers(top: dict[str, Any], complain: Complain) -> None:
+    rules, networks = top.get("rules"), top.get("networks")
+    if isinstance(rules, list) and len(rules) > MAX_RULES:
+        complain(("rules",), f"there are at most {MAX_RULES} rules, these are {len(rules):,}")
+    for place, rule in _entries(top, "rules"):
+        for key in ("approvers", "scopes"):
+            if isinstance(rule.get(key), list) and len(rule[key]) > MAX_LISTED:
+                complain((*place, key), f"at most {MAX_LISTED}, these are {len(rule[key]):,}")
+    for name, held in networks.items() if isinstance(networks, dict) else ():
+        if isinstance(held, list) and not held:
+            complain(("networks", name), "it holds nothing: name a network, or leave it out")
+    total = sum(len(held) for held in networks.values() if isinstance(held, list)) if isinstance(networks, dict) else 0
+    if total > MAX_NETWORKS:
+        complain(("networks",), f"there are at most {MAX_NETWORKS:,} networks in all, these are {total:,}")
 
 
 def _check_retention(top: dict[str, Any], complain: Complain) -> None:

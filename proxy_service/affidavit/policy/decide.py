@@ -14,7 +14,7 @@ from typing import Any
 
 from affidavit.policy.condition import Condition
 from affidavit.policy.decision import ApprovalTerms, Budget, Decision, Effect, Verdict
-from affidavit.policy.facts import OF_ARGUMENTS, PASSING, RULES, STATEMENT, VARIABLES, Facts, Surroundings
+from affidavit.policy.facts import LOOPED, OF_ARGUMENTS, PASSING, RULES, STATEMENT, VARIABLES, Facts, Surroundings
 from affidavit.policy.rule_index import Candidates, RuleIndex
 from affidavit.policy.scopes import missing_scopes
 
@@ -198,7 +198,9 @@ class Policy:
         cheap = self._bind(candidates.cheap, facts, unknown)
         whole: Any = None
         for rule in candidates.rules:
-            if rule.when.names.isdisjoint(STATEMENT):
+            if facts.size > LOOPED and rule.when.loops and "arguments" in rule.when.names:
+                yield rule, None
+            elif rule.when.names.isdisjoint(STATEMENT):
                 yield rule, rule.when.evaluate(cheap)
             else:
                 whole = whole or self._bind(candidates.names, facts, unknown)

@@ -14,7 +14,7 @@ from pydantic import BeforeValidator, InstanceOf, ValidationError
 from affidavit.clock import MINUTE, SECOND, Micros
 from affidavit.policy import fields
 from affidavit.policy.complaints import Vocabulary, explain
-from affidavit.policy.condition import Condition, Language
+from affidavit.policy.condition import Condition
 from affidavit.policy.configuration import (
     CLAIMS,
     Configuration,
@@ -26,9 +26,11 @@ from affidavit.policy.configuration import (
 )
 from affidavit.policy.consistency import WELL_KNOWN_KEYS, contradictions
 from affidavit.policy.credentials import CredentialEntry, FileHeader, GoogleAccessToken, GoogleIdToken, SecretHeader
-from affidavit.policy.decide import RULES, Rule
+from affidavit.policy.networks import Networks
 from affidavit.policy.problems import ConfigurationErrors, Place
 from affidavit.policy.section import Class, Duration, Email, File, Name, Section, SecureUrl, text
+from affidavit.policy.sections import rule
+from affidavit.policy.sections.conditions import condition
 from affidavit.policy.sections.directories import DirectorySection
 from affidavit.policy.sections.masking import MaskingSection, entries
 from affidavit.policy.yaml_lines import Unreadable, read_yaml
@@ -37,17 +39,6 @@ STANDARD = "standard"
 DEFAULT_TIMEOUT: Micros = 60 * SECOND
 MAX_AGE_OF_PEOPLE: Micros = 60 * MINUTE  # identity-and-approvals "Tokens"
 MAX_AGE_OF_JOBS: Micros = 10 * MINUTE  # identity-and-approvals "Tokens"
-
-
-def _condition(language: Language) -> BeforeValidator:
-    def validate(value: Any) -> Condition:
-        if isinstance(value, bool):  # `when: true` is a condition, too
-            value = str(value).lower()
-        if not isinstance(value, str):
-            raise ValueError("must be a condition, in quotes")  # noqa: TRY004
-        return language.compile(value)
-
-    return BeforeValidator(validate)
 
 
 def _version(value: Any) -> int:
@@ -98,7 +89,7 @@ class PersonSection(Section):  # noqa: D101
 
 
 class SponsorSection(Section):  # noqa: D101
-    match: Annotated[InstanceOf[Condition], _condition(CLAIMS)]
+    match: Annotated[InstanceOf[Condition], condition(CLAIMS)]
     person: Email
 
     def entry(self) -> SponsorEntry:  # noqa: D102
@@ -155,7 +146,7 @@ class CredentialSection(Section):
 
 
 class UpstreamSection(Section):  # noqa: D101
-    LATER = ("statements", "masking", "tools", "networks")
+    LATER = ("masking", "tools", "networks")
     LATER_VALUES = {"kind": ("http", "google", "grpc", "rest")}
 
     name: Name
@@ -164,6 +155,7 @@ class UpstreamSection(Section):  # noqa: D101
     timeout: Duration = DEFAULT_TIMEOUT
     retention: Class = STANDARD
     credential: CredentialSection | None = None
+    statements: dict[rule.Tool, rule.StatementSection] = {}
 
     def entry(self, folder: Path) -> UpstreamEntry:  # noqa: D102
         return UpstreamEntry(
@@ -172,27 +164,14 @@ class UpstreamSection(Section):  # noqa: D101
             timeout=self.timeout,
             retention=self.retention,
             credential=self.credential.entry(folder) if self.credential else None,
+            statements=rule.statement_sources(self.statements),
         )
-
-
-class RuleSection(Section):  # noqa: D101
-    LATER = ("approvers", "expires", "strength", "approvals", "hold", "reason_required")
-    LATER_VALUES = {"then": ("require_approval",)}
-
-    name: Name
-    when: Annotated[InstanceOf[Condition], _condition(RULES)]
-    then: Literal["allow", "deny"]
-    effect: Literal["read", "write"] = "write"
-    reason: Annotated[str, text(fields.sentence)] | None = None
-
-    def entry(self) -> Rule:  # noqa: D102
-        return Rule(name=self.name, when=self.when, then=self.then, effect=self.effect, reason=self.reason)
 
 
 class Document(Section):
     """The whole file."""
 
-    LATER = ("channels", "approvals", "revocation", "witnesses", "networks")
+    LATER = ("channels", "approvals", "revocation", "witnesses")
 
     version: Annotated[int, BeforeValidator(_version)]
     origin: Annotated[str, text(fields.origin)]
@@ -202,7 +181,8 @@ class Document(Section):
     sponsors: list[SponsorSection] = []
     directories: list[DirectorySection] = []
     upstreams: list[UpstreamSection]
-    rules: list[RuleSection] = []
+    networks: rule.Networks = {}
+    rules: list[rule.RuleSection] = []
     masking: list[MaskingSection] | None = None
     retention: dict[Class, Days] = {STANDARD: 400}
 
@@ -219,7 +199,8 @@ class Document(Section):
             sponsors=tuple(sponsor.entry() for sponsor in self.sponsors),
             directories=tuple(directory.entry(folder) for directory in self.directories),
             upstreams=tuple(upstream.entry(folder) for upstream in self.upstreams),
-            rules=tuple(rule.entry() for rule in self.rules),
+            rules=tuple(one.entry() for one in self.rules),
+            networks=Networks({name: tuple(held) for name, held in self.networks.items()}),
             masking=entries(self.masking),
             retention=dict(self.retention),
         )
@@ -253,7 +234,7 @@ def load(path: Path, text: bytes) -> Configuration:
 def _vocabulary_at(place: Place) -> Vocabulary:
     section: type[Section] = Document
     for step in place:
-        if isinstance(step, str):
+        if isinstance(step, str) and step in section.model_fields:  # else it is a name that the file itself gives
             section = _section_in(section.model_fields[step].annotation) or section
     return Vocabulary(keys=tuple(section.model_fields), later=section.LATER, later_values=section.LATER_VALUES)
 

@@ -59,6 +59,9 @@ STATEMENT = frozenset(name for name in VARIABLES if name.startswith("statement."
 OF_ARGUMENTS = STATEMENT | {"arguments"}  # unknown as long as the arguments are
 PASSING = OF_ARGUMENTS | {"now"}  # what may differ between two calls that are otherwise alike
 
+# Bytes. CEL stops after 10,000 iterations, but each may search all of a text: more would hold everybody up for seconds.
+LOOPED = 32 * 1024
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -69,8 +72,8 @@ class Facts:
     Attributes:
         principal: Values of all `principal.` variables and of `claims`, by their names; prepared once per principal.
         target: The tool, prompt or resource; empty for a request that has none.
-        arguments: Of the request; empty when it has none. None where they are too many to be looked at: a condition
-            that names them fails.
+        arguments: Of the request; empty when it has none.
+        size: Bytes of the message that they came in; a condition that goes over arguments fails past `LOOPED`.
         session: Its recorded fingerprint; empty for a request that has none.
         now: When the request came.
     """
@@ -80,7 +83,8 @@ class Facts:
     upstream: str
     method: str = ""
     target: str = ""
-    arguments: Mapping[str, Any] | None = field(default_factory=dict)
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    size: int = 0
     session: str = ""
     now: Micros = 0
 
@@ -145,7 +149,7 @@ class Surroundings:
     def statement(self, facts: Facts) -> Statement:
         """Return what the statement in a call's arguments does."""
         source = self.statements.get((facts.upstream, facts.target)) if facts.method == "tools/call" else None
-        text = source.text(facts.arguments) if source is not None and facts.arguments is not None else None
+        text = source.text(facts.arguments) if source is not None else None
         return UNKNOWN if source is None or text is None else read_statement(text, source.dialect)
 
 

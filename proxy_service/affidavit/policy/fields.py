@@ -24,6 +24,10 @@ _DOMAIN = re.compile(r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z0-9-]+", re.ASCII)
 _VISIBLE = re.compile(r"[!-~]+", re.ASCII)
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)  # RFC 9110 section 5.6.2
 _ACCOUNT = re.compile(r"[a-z0-9.-]+@([a-z0-9-]+\.)+gserviceaccount\.com", re.ASCII)  # it becomes a part of a URL
+_SCOPE_TOKEN = re.compile(r"[!#-\[\]-~]{1,256}", re.ASCII)
+_SIZE = re.compile(r"([1-9][0-9]{0,8})(KiB|MiB|GiB)", re.ASCII)
+_BYTES = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+_TOOL = re.compile(r"[^\x00-\x1f]{1,256}")
 _CUSTOMER = re.compile(r"my_customer|C[0-9a-z]{1,20}", re.ASCII)  # Admin SDK, `customer`
 _SECRET = re.compile(  # Secret Manager's resource names, and the short form of them
     r"secret:[A-Za-z0-9_-]{1,255}(@[1-9][0-9]*)?"
@@ -157,6 +161,39 @@ def scope(text: str) -> str:
 def service_account(text: str) -> str:
     """Check the address of a service account."""
     return _check(_ACCOUNT, text, "a service account, as in reader@my-project.iam.gserviceaccount.com")
+
+
+def scope_token(text: str) -> str:
+    """Check a scope that a client's token must have (RFC 6749 section 3.3)."""
+    return _check(_SCOPE_TOKEN, text, "one scope: printable ASCII without spaces, quotes and backslashes")
+
+
+def approver(text: str) -> str:
+    """Check who may approve: a person by address, in lower case, or a group."""
+    if text.startswith("group:"):
+        return f"group:{name(text.removeprefix('group:'))}"
+    return _check(_ADDRESS, text, "an approver, as in ana@example.com or group:dba").lower()
+
+
+def size(text: str) -> int:
+    """Read `500KiB`, `10MiB` or `1GiB`, in bytes."""
+    found = _SIZE.fullmatch(text)
+    if not found:
+        raise ValueError(f"'{text}' is not a size: write a whole number and KiB, MiB or GiB, as in 10MiB")
+    return int(found[1]) * _BYTES[found[2]]
+
+
+def tool(text: str) -> str:
+    """Check the name of a tool."""
+    return _check(_TOOL, text, "a tool's name: at most 256 characters on one line")
+
+
+def argument(text: str) -> str:
+    """Check where among a tool's arguments something stands: a member's name, or a JSON pointer (RFC 6901)."""
+    _check(_TOOL, text, "an argument's name, or a JSON pointer such as /query/sql")
+    if text.startswith("/") and re.search("~(?![01])", text):
+        raise ValueError(f"'{text}' is not a JSON pointer: a ~ is written ~0, and a / within a name ~1")
+    return text
 
 
 def customer(text: str) -> str:

@@ -73,27 +73,29 @@ DIALECTS: Mapping[str, frozenset[str]] = {
         "any_value approx_count_distinct array_agg array_size charindex concat_ws contains count_if current_date",
         "current_timestamp date_part date_trunc dateadd datediff day decode endswith extract getdate hour iff ifnull",
         "initcap last_day len listagg median minute month nvl nvl2 object_construct parse_json percentile_cont pow",
-        "quarter regexp_like regexp_replace regexp_substr second split split_part startswith to_char to_date to_decimal",
-        "to_number to_timestamp to_varchar try_cast try_parse_json try_to_date try_to_number week year zeroifnull",
+        "quarter regexp_like regexp_replace regexp_substr second split split_part startswith to_char to_date",
+        "to_decimal to_number to_timestamp to_varchar try_cast try_parse_json try_to_date try_to_number week year",
+        "zeroifnull",
     ),
 }
 
 # What may stand before a bracket and is no function: the language's own words, and types with a length.
 BEFORE_BRACKET = _words(
-    "all and any apply as between by case cube distinct else except exists filter from group having ilike in intersect is",
-    "join lateral like limit not offset on or over partition qualify rollup select sets some then top union using when",
-    "where",
+    "all and any apply as between by case cube distinct else except exists filter from group having ilike in intersect",
+    "is join lateral like limit not offset on or over partition qualify rollup select sets some then top union using",
+    "when where",
     "bigint binary bit char character datetime2 datetimeoffset dec decimal double float int nchar number numeric",
     "nvarchar time timestamp varbinary varchar varying",
 )
 
 # Words that no statement that only reads has need of, unless as a name in quotes.
 WRITING = _words(
-    "alter call copy create delete drop exec execute export grant insert into merge procedure revoke truncate update",
+    "alter call copy create delete drop exec execute export grant insert into merge nextval procedure revoke truncate",
+    "update",
 )
 # Transact-SQL needs nothing between two statements: `SELECT a DELETE FROM t` is two.
 TSQL_STARTERS = WRITING | _words(
-    "backup begin break bulk checkpoint close commit dbcc deallocate declare deny disable enable fetch go goto if kill",
+    "backup begin break bulk checkpoint close commit dbcc deallocate declare deny disable enable go goto if kill",
     "lineno load move open print raiserror readtext receive reconfigure restore return revert rollback save send set",
     "setuser shutdown throw updatetext use waitfor while writetext",
 )

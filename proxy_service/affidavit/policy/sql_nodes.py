@@ -18,6 +18,10 @@ def _kinds(*lines: str) -> Kinds:
     return frozenset(getattr(exp, name) for line in lines for name in line.split())
 
 
+def _parts(names: str) -> frozenset[str]:
+    return frozenset(names.split())
+
+
 # Parts of a query, operators, values and types.
 _QUERY = _kinds(
     "CTE Column Cube Distinct Except Fetch Filter From Group GroupingSets Having Identifier Intersect Join Lateral",
@@ -53,12 +57,12 @@ READING = _QUERY | _OPERATORS | _VALUES | _FUNCTIONS | _kinds("Anonymous Propert
 
 # Parts that these may have; with any other (INTO, locks, hints, samples, time travel) they are not known to only read.
 PARTS: Mapping[type, frozenset[str]] = {
-    exp.Select: frozenset(
-        "distinct expressions from_ group having joins laterals limit offset order qualify where windows with_".split()
+    exp.Select: _parts(
+        "distinct expressions from_ group having joins laterals limit offset order qualify where windows with_"
     ),
-    exp.Table: frozenset("alias catalog db joins this".split()),
-    exp.Subquery: frozenset("alias joins limit offset order this with_".split()),
-    exp.Lateral: frozenset("alias cross_apply this".split()),
+    exp.Table: _parts("alias catalog db joins this"),
+    exp.Subquery: _parts("alias joins limit offset order this with_"),
+    exp.Lateral: _parts("alias cross_apply this"),
 }
 
 DEFINING = _kinds("Alter Comment Create Drop Grant Revoke TruncateTable")

@@ -34,6 +34,18 @@ _QUERIES = (exp.Select, exp.SetOperation, exp.Subquery)
 _BEGINS = frozenset({"select", "with", "("})
 _TSQL = frozenset({"tsql", "fabric"})
 
+# What it means to raise, and what it raises of odd texts without meaning to: neither says that a statement reads.
+_PARSER_FAILS = (
+    SqlglotError,
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+
 # It warns with pieces of what it reads, which are nobody's but the caller's.
 logging.getLogger("sqlglot").disabled = True
 
@@ -72,16 +84,16 @@ def read_statement(text: str, dialect: str) -> Statement:
     try:
         trees = _parsed(text, dialect)
         return _told(tokens, trees, dialect) if trees else UNKNOWN
-    except (SqlglotError, RecursionError):
+    except _PARSER_FAILS:
         return UNKNOWN
 
 
-def _parsed(text: str, dialect: str) -> list[exp.Expression]:
+def _parsed(text: str, dialect: str) -> list[exp.Expr]:
     parsed = sqlglot.parse(text, read=dialect, error_level=ErrorLevel.IMMEDIATE)
     return [tree for tree in parsed if tree is not None and not isinstance(tree, exp.Semicolon)]
 
 
-def _told(tokens: Sequence[Token], trees: list[exp.Expression], dialect: str) -> Statement:
+def _told(tokens: Sequence[Token], trees: list[exp.Expr], dialect: str) -> Statement:
     nodes = [node for tree in trees for node in tree.walk()]
     if _only_reads(tokens, trees, nodes, dialect):
         return Statement(effect="read", tables=_tables(nodes), count=1)
@@ -90,9 +102,7 @@ def _told(tokens: Sequence[Token], trees: list[exp.Expression], dialect: str) ->
     return Statement(effect=effect, tables=_tables(nodes) if known else None, count=len(trees))
 
 
-def _only_reads(
-    tokens: Sequence[Token], trees: list[exp.Expression], nodes: list[exp.Expression], dialect: str
-) -> bool:
+def _only_reads(tokens: Sequence[Token], trees: list[exp.Expr], nodes: list[exp.Expr], dialect: str) -> bool:
     words = Counter(token.said for token in tokens if token.kind == "word")
     forbidden = WRITING | TSQL_STARTERS if dialect in _TSQL else WRITING
     return (
@@ -130,24 +140,24 @@ def _may_open(before: Token, one: Token, functions: frozenset[str]) -> bool:
     return one.kind == "sign" and one.said not in (")", "]", ".", ";", "@", "?", ":")
 
 
-def _reads(node: exp.Expression) -> bool:
+def _reads(node: exp.Expr) -> bool:
     if type(node) not in READING:
         return False
     if isinstance(node, exp.Table | exp.Dot) and not isinstance(node.parts[-1], exp.Identifier | exp.Star):
         return False  # a stage, or somebody's own function
+    if isinstance(node, exp.DataType) and node.this is exp.DType.USERDEFINED:
+        return False  # its input function is somebody's own
     parts = PARTS.get(type(node))
     return parts is None or all(not value or name in parts for name, value in node.args.items())
 
 
-def _is_known_function(node: exp.Expression, dialect: str) -> bool:
+def _is_known_function(node: exp.Expr, dialect: str) -> bool:
     if isinstance(node, exp.Anonymous | exp.AnonymousAggFunc):
         return isinstance(node.this, str) and node.this.lower() in DIALECTS.get(dialect, frozenset()) | COMMON
     return not isinstance(node, exp.Func | exp.Command) or type(node) in READING
 
 
-def _effect(
-    tokens: Sequence[Token], trees: list[exp.Expression], nodes: list[exp.Expression], dialect: str
-) -> StatementEffect:
+def _effect(tokens: Sequence[Token], trees: list[exp.Expr], nodes: list[exp.Expr], dialect: str) -> StatementEffect:
     if any(type(node) in DEFINING for node in nodes):
         return "ddl"
     writes = all(_is_understood(tree) for tree in trees) and any(type(node) in WRITING_NODES for node in nodes)
@@ -159,10 +169,10 @@ def _effect(
     return "write"
 
 
-def _is_understood(tree: exp.Expression) -> bool:
+def _is_understood(tree: exp.Expr) -> bool:
     return type(tree) in WRITING_NODES or isinstance(tree, _QUERIES)
 
 
-def _tables(nodes: list[exp.Expression]) -> tuple[str, ...]:
+def _tables(nodes: list[exp.Expr]) -> tuple[str, ...]:
     named = (".".join(part.name for part in node.parts).lower() for node in nodes if isinstance(node, exp.Table))
     return tuple(dict.fromkeys(name for name in named if name))

@@ -24,6 +24,7 @@ from affidavit.evidence.recorder import Recorder
 from affidavit.evidence.registration import attestation_audience
 from affidavit.evidence.writer import Provenance, Randomness, Writer
 from affidavit.gateway.answers import Answers
+from affidavit.gateway.budgets import Budgets
 from affidavit.gateway.credentials import UpstreamCredential
 from affidavit.gateway.data_path import DataPath
 from affidavit.gateway.decisions import Decisions
@@ -232,6 +233,7 @@ def _assemble(
         rejections=rejections,
         reading=reading,
         decisions=decisions,
+        budgets=Budgets(ports.clock),
         definitions=definitions,
         trail=trail,
         masks=masks,

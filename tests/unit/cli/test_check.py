@@ -8,6 +8,7 @@ import pytest
 
 from affidavit.cli import check
 
+NAMES = ("nobody-changes-the-schema", "reads-are-for-everyone", "writes-need-a-dba", "people-may-ask")
 EXAMPLE = Path(__file__).parents[3] / "affidavit.example.yaml"
 
 
@@ -34,9 +35,14 @@ def test_a_good_file_is_explained_in_the_order_of_its_rules(capsys):
     assert "served at  https://gateway.example.com" in said
     assert "staff  https://accounts.google.com" in said
     assert "header Authorization from" in said
-    places = [said.index(name) for name in ("nobody-drops-tables", "reports-are-for-everyone", "people-may-ask")]
+    places = [said.index(name) for name in NAMES]
     assert [*places, said.index("everything else")] == sorted([*places, said.index("everything else")])
-    assert '"(?i)\\\\b(drop|truncate)\\\\b"' in said, "a condition is shown as it stands, brackets and all"
+    assert '(statement.effect in ["read", "write"])' in said, "a condition is shown as it stands, brackets and all"
+    assert "2 of group:dba, bob@example.com; good for 15m; on the console only; a call waits 30s; with a reason" in said
+    assert "100 calls and 10 MiB of answers in 1m, for each person, in each instance" in said
+    assert "for tokens with the scope sql:write" in said
+    assert "office  203.0.113.0/24, 2001:db8::/32" in said
+    assert "statement  sql.query, argument sql, read as postgres" in said
     assert "\x1b" not in said, "plain when piped"
 
 
@@ -44,10 +50,17 @@ def test_a_good_file_is_explained_to_programs(capsys):
     assert run(EXAMPLE, "--json") == 0
 
     said = json.loads(capsys.readouterr().out)
-    assert said["rules"][0]["reads"] == ["arguments", "target"]
+    assert said["rules"][0]["reads"] == ["statement.effect", "target"]
+    assert said["rules"][1]["budget"] == {"calls": 100, "answers": 10 * 2**20, "per": "1m"}
+    assert said["rules"][2]["approval"]["approvers"] == ["group:dba", "bob@example.com"]
+    assert said["rules"][2]["scopes"] == ["sql:write"]
+    assert said["networks"] == {"office": ["203.0.113.0/24", "2001:db8::/32"]}
+    assert said["upstreams"][0]["statements"] == {"sql.query": {"argument": "sql", "dialect": "postgres"}}
     assert said["upstreams"][0]["credential"].startswith("header Authorization from ")
     assert said["retention_days"] == {"standard": 400, "payroll": 90}
-    assert said["notes"] == []
+    assert said["notes"] == [
+        "the rule writes-need-a-dba takes an approval, and nobody can give one yet: what it matches is refused"
+    ]
 
 
 CREDENTIALS = [
@@ -95,7 +108,7 @@ def test_a_wrong_file_has_all_its_errors_with_their_lines(broken, capsys):
     first, second = err.splitlines()
     assert out == ""
     assert first.startswith(f"{broken}:3: version: must be 1")
-    assert second.startswith(f"{broken}:57: rules[0].[red]x[/]: unknown key")
+    assert second.startswith(f"{broken}:65: rules[0].[red]x[/]: unknown key")
 
 
 def test_a_wrong_file_has_all_its_errors_for_programs(broken, capsys):
@@ -103,7 +116,7 @@ def test_a_wrong_file_has_all_its_errors_for_programs(broken, capsys):
 
     said = json.loads(capsys.readouterr().out)
     assert said["file"] == str(broken)
-    assert [error["line"] for error in said["errors"]] == [3, 57]
+    assert [error["line"] for error in said["errors"]] == [3, 65]
 
 
 def test_a_file_that_is_not_there_is_an_error_and_no_accident(tmp_path, capsys):
@@ -119,7 +132,6 @@ NOTES = [
         "retention: {other: 1d, standard: 400d",
         "no upstream uses the retention class other",
     ),
-    ("then: allow", "then: deny", "no rule allows anything"),
 ]
 
 
@@ -130,6 +142,19 @@ def test_what_may_not_be_meant_is_noted(old, new, note, tmp_path, capsys):
 
     assert run(path) == 0
     assert note in capsys.readouterr().out
+
+
+def test_rules_that_may_not_be_meant_are_noted(tmp_path, capsys):
+    path = tmp_path / "affidavit.yaml"
+    head, _, rest = EXAMPLE.read_text().partition("rules:\n")
+    head = head.replace("    statements:", "    # ").replace("      sql.query: {argument", "      # ")
+    rule = "rules:\n  - {name: no-ddl, when: statement.effect == 'ddl', then: deny}\n"
+    path.write_text(head + rule + rest[rest.index("\nmasking:") :])
+
+    assert run(path) == 0
+    said = capsys.readouterr().out
+    assert "no rule allows anything" in said
+    assert "the rule no-ddl looks at statements, and no upstream says where they are" in said
 
 
 def test_the_mounted_secret_is_never_opened(tmp_path, capsys):

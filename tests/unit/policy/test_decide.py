@@ -1,13 +1,20 @@
 """Decisions: architecture "Configuration"; identity-and-approvals "Which human started this job"."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from affidavit.clock import parse_time
 from affidavit.evidence.canonical import decode, encode
-from affidavit.policy.decide import RULES, VARIABLES, Facts, Policy, Rule
+from affidavit.policy.decide import RULES, VARIABLES, Facts, Policy, Rule, Surroundings
+from affidavit.policy.decision import ApprovalTerms, Budget
+from affidavit.policy.facts import LOOPED, StatementSource
+from affidavit.policy.networks import Networks, network
 
 DIGEST = "d" * 64
+NOW = parse_time("2026-11-27T19:34:00.250000Z")
 
 ANA = {
     "principal.attribution": "person",
@@ -25,9 +32,15 @@ ANA = {
 NOBODY = ANA | {"principal.attribution": "none", "principal.person": "", "principal.groups": []}
 
 
-def policy(*rules) -> Policy:
+AROUND = Surroundings(
+    networks=Networks({"office": (network("192.0.2.0/24"),), "vpn": (network("2001:db8::/32"),)}),
+    statements={("warehouse", "sql.query"): StatementSource(argument="sql", dialect="postgres")},
+)
+
+
+def policy(*rules, around=AROUND) -> Policy:
     """Rules as (when, then) or (when, then, what else), named a, b, c and so on."""
-    return Policy([rule(name, *parts) for name, parts in zip("abcdefgh", rules, strict=False)], DIGEST)
+    return Policy([rule(name, *parts) for name, parts in zip("abcdefgh", rules, strict=False)], DIGEST, around)
 
 
 def rule(name, when, then="allow", **more) -> Rule:
@@ -36,6 +49,7 @@ def rule(name, when, then="allow", **more) -> Rule:
 
 def call(target="sql.query", *, principal=ANA, **more) -> Facts:
     usual = {"principal": principal, "ip": "192.0.2.7", "upstream": "warehouse", "method": "tools/call"}
+    usual |= {"session": "5e55", "now": NOW}
     return Facts(**usual | {"target": target, "arguments": {"sql": "select 1"}} | more)
 
 
@@ -75,6 +89,16 @@ EVERYTHING = [
     ("arguments.sql.matches('^select ')", True),
     ("arguments['sql'] == 'select 1'", True),
     ("principal.email == arguments.owner", False),
+    ("principal.actor == '' && principal.on_behalf_of == ''", True),
+    ("session == '5e55'", True),
+    ("client.networks == ['office']", True),
+    ("'vpn' in client.networks", False),
+    ("now == timestamp('2026-11-27T19:34:00.250Z')", True),
+    ("now.getDayOfWeek('Europe/Berlin') == 5 && now.getHours('Europe/Berlin') == 20", True),
+    ("now < timestamp('2026-11-27T00:00:00Z')", False),
+    ("statement.effect == 'read'", True),
+    ("statement.tables == []", True),
+    ("statement.count == 1", True),
 ]
 
 
@@ -113,6 +137,7 @@ def test_a_condition_that_fails_is_matched_for_deny_and_not_for_allow(when):
     assert not policy((when, "allow")).decide(facts).allowed
     assert policy((when, "allow"), ("true", "allow")).decide(facts).rule == "b"
     assert policy((when, "deny"), ("true", "allow")).decide(facts).rule == "a"
+    assert policy((when, "require_approval"), ("true", "allow")).decide(facts).decision == "require_approval"
 
 
 @pytest.mark.parametrize("value", [2**70, "\ud800", object()])
@@ -318,11 +343,280 @@ def test_a_rule_that_allows_the_upstream_comes_before_one_that_denies_a_method()
 
 # What the upstream asks of the client.
 
+BROAD = [
+    "true",
+    "upstream == 'warehouse'",
+    "principal.attribution == 'person'",
+    "method != 'tools/call'",
+    "method != ''",
+]
+
+
+@pytest.mark.parametrize("when", BROAD)
+@pytest.mark.parametrize("method", ["sampling/createMessage", "elicitation/create", "roots/list", ""])
+def test_a_rule_that_lets_people_use_an_upstream_lets_the_upstream_ask_nothing(when, method):
+    """The requirements "Policy": default deny, for upstream-initiated sampling and elicitation too."""
+    asked = call("", method=method, arguments={})
+
+    assert not policy((when, "allow")).may_ask(asked)
+    assert policy((when, "allow"), (f"method == '{method}'", "allow")).may_ask(asked)
+
+
+@pytest.mark.parametrize("then", ["deny", "require_approval"])
+def test_a_broad_denial_counts_for_what_an_upstream_asks_too(then):
+    rules = policy(("upstream == 'warehouse'", then), ("method == 'roots/list'", "allow"))
+
+    assert not rules.may_ask(call("", method="roots/list", arguments={}))
+
 
 @pytest.mark.parametrize("method", ["sampling/createMessage", "elicitation/create", "roots/list"])
 def test_what_an_upstream_asks_of_the_client_is_denied_unless_a_rule_allows_it(method):
     """mcp.md "Duties"."""
     asked = call("", method=method, arguments={})
 
-    assert not policy(("target == 'sql.query'", "allow")).decide(asked).allowed
-    assert policy((f"method == '{method}'", "allow")).decide(asked).allowed
+    assert not policy(("target == 'sql.query'", "allow")).may_ask(asked)
+    assert policy((f"method == '{method}'", "allow")).may_ask(asked)
+    assert policy((f"method.startsWith('{method[:5]}')", "allow")).may_ask(asked)
+    assert not policy((f"method == '{method}'", "deny"), (f"method == '{method}'", "allow")).may_ask(asked)
+    assert not policy((f"method == '{method}'", "allow")).may_ask(replace(asked, principal=NOBODY))
+
+
+# Approvals.
+
+TERMS = ApprovalTerms(approvers=("bob@example.com", "group:dba"), approvals=2)
+
+
+def test_a_rule_can_take_an_approval_and_says_whose():
+    """identity-and-approvals "Approvals"."""
+    rules = Policy([rule("a", "target == 'sql.query'", "require_approval", approval=TERMS)], DIGEST)
+    decision = rules.decide(call())
+
+    assert (decision.decision, decision.allowed, decision.code) == ("require_approval", False, "approval_needed")
+    assert decision.approval == TERMS
+    assert decision.record()["decision"] == "require_approval"
+    assert rules.decide(call("other")).approval is None
+
+
+def test_what_takes_an_approval_is_listed_and_its_upstream_can_be_used():
+    rules = policy(("target == 'sql.query'", "require_approval"), ("true", "deny"))
+
+    assert rules.may_ever_allow(call())
+    assert not rules.may_ever_allow(call("other"))
+    for method in ("initialize", "tools/list", "ping"):
+        used = rules.could_use(call("", method=method, arguments={}))
+        assert (used.decision, used.rule) == ("allow", "a")
+
+
+def test_an_approval_can_be_taken_for_a_listing_that_a_rule_names():
+    rules = policy(("method == 'tools/list'", "require_approval"), ("true", "allow"))
+
+    assert rules.could_use(call("", method="tools/list", arguments={})).decision == "require_approval"
+    assert rules.could_use(call("", method="ping", arguments={})).allowed
+
+
+NOBODYS = [
+    ("target == 'sql.query'", "write", ("bob@example.com",), True),
+    ("target == 'sql.query'", "write", ("group:dba",), False),
+    ("target == 'sql.query'", "read", ("group:dba",), True),
+    ("true", "write", ("bob@example.com",), False),
+    ("upstream == 'warehouse'", "read", ("bob@example.com",), False),
+]
+
+
+@pytest.mark.parametrize(("when", "effect", "approvers", "asks"), NOBODYS)
+def test_nobody_writes_without_a_named_approver(when, effect, approvers, asks):
+    """identity-and-approvals: with `none`, only what a rule names, and never a write without a named approver."""
+    terms = ApprovalTerms(approvers=approvers)
+    rules = Policy([rule("a", when, "require_approval", effect=effect, approval=terms)], DIGEST)
+    decision = rules.decide(call(principal=NOBODY))
+
+    assert decision.decision == ("require_approval" if asks else "deny")
+    assert rules.may_ever_allow(call(principal=NOBODY)) is asks
+    assert rules.decide(call()).decision == "require_approval"
+
+
+# Scopes.
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"scope": "openid sql:write sql:read"},
+        {"scp": "sql:read sql:write"},
+        {"scp": ["sql:write", "sql:read", 7]},
+        {"scope": "sql:read", "scp": ["sql:write"]},
+    ],
+)
+def test_a_token_with_the_scopes_is_let_through(claims):
+    rules = Policy([rule("a", "true", scopes=("sql:read", "sql:write"))], DIGEST)
+
+    assert rules.decide(call(principal=ANA | {"claims": claims})).allowed
+
+
+@pytest.mark.parametrize("claims", [{}, {"scope": "sql:read"}, {"scope": 7}, {"scp": {"sql:write": 1}}])
+def test_a_token_without_a_scope_is_denied_and_told_which(claims):
+    """RFC 6750 section 3.1 `insufficient_scope`."""
+    rules = Policy([rule("a", "true", scopes=("sql:write",)), rule("b", "true")], DIGEST)
+    decision = rules.decide(call(principal=ANA | {"claims": claims}))
+
+    assert (decision.decision, decision.rule, decision.code) == ("deny", "a", "insufficient_scope")
+    assert decision.missing_scopes == ("sql:write",)
+    assert rules.may_ever_allow(call(principal=ANA | {"claims": claims})), "a client may step up"
+
+
+def test_a_missing_scope_does_not_close_an_upstream_that_another_rule_opens():
+    rules = Policy([rule("a", "target == 'x'"), rule("b", "true", scopes=("s",))], DIGEST)
+    facts = call("", method="tools/list", arguments={}, principal=ANA | {"claims": {}})
+
+    assert rules.could_use(facts).rule == "a"
+    assert Policy([rule("b", "true", scopes=("s",))], DIGEST).could_use(facts).missing_scopes == ("s",)
+    assert Policy([rule("b", "target == 'x'", scopes=("s",))], DIGEST).could_use(facts).allowed
+
+
+def test_a_decision_says_what_is_counted():
+    budget = Budget(calls=3, answers=None, per=60)
+
+    assert Policy([rule("a", "true", budget=budget)], DIGEST).decide(call()).budget == budget
+
+
+# Statements.
+
+STATEMENTS = [
+    ("select 1 from t", "statement.effect == 'read' && statement.tables == ['t'] && statement.count == 1", True),
+    ("delete from t", "statement.effect == 'write' && 't' in statement.tables", True),
+    ("drop table t", "statement.effect == 'ddl'", True),
+    ("select pg_sleep(1)", "statement.effect == 'unknown'", True),
+    ("nonsense", "statement.effect == 'unknown'", True),
+    (None, "statement.effect == 'unknown'", True),
+    (["select 1"], "statement.effect == 'unknown'", True),
+]
+
+
+@pytest.mark.parametrize(("sql", "when", "matches"), STATEMENTS)
+def test_a_rule_sees_what_a_statement_does(sql, when, matches):
+    assert policy((when,)).decide(call(arguments={"sql": sql})).allowed is matches
+
+
+def test_tables_that_cannot_be_told_fail_so_that_a_denial_holds():
+    rules = policy(("'payroll' in statement.tables", "deny"), ("true", "allow"))
+
+    assert not rules.decide(call(arguments={"sql": "select query_to_xml('select * from payroll')"})).allowed
+    assert not rules.decide(call(arguments={"sql": "select 1 from payroll"})).allowed
+    assert rules.decide(call(arguments={"sql": "select 1 from t"})).allowed
+
+
+@pytest.mark.parametrize("facts", [call("other"), call(upstream="other"), call(method="prompts/get")])
+def test_without_a_statement_its_effect_is_unknown(facts):
+    assert policy(("statement.effect == 'unknown'",)).decide(facts).allowed
+
+
+def test_a_statement_is_found_by_a_json_pointer():
+    """RFC 6901."""
+    around = Surroundings(
+        statements={("warehouse", "sql.query"): StatementSource(argument="/batch/1/s~1q~0l", dialect="mysql")}
+    )
+    rules = policy(("statement.effect == 'read'",), around=around)
+
+    assert rules.decide(call(arguments={"batch": [{}, {"s/q~l": "select `a`"}]})).allowed
+    for odd in ({}, {"batch": "x"}, {"batch": []}, {"batch": {"1": 7}}, {"batch": [1, None]}):
+        assert not rules.decide(call(arguments=odd)).allowed
+
+
+def test_in_a_listing_a_statement_is_not_known_yet():
+    rules = policy(("statement.effect == 'read'", "allow"), ("true", "deny"))
+
+    assert rules.may_ever_allow(call(arguments={}))
+    assert rules.could_use(call("", method="tools/list", arguments={})).allowed
+
+
+def test_a_read_that_the_rule_does_not_call_one_counts_as_a_write():
+    when = "target == 'sql.query' && statement.effect == 'read'"
+
+    assert policy((when,)).decide(call()).effect == "write"
+    assert not policy((when,)).decide(call(principal=NOBODY)).allowed
+    assert Policy([rule("a", when, effect="read")], DIGEST, AROUND).decide(call(principal=NOBODY)).allowed
+
+
+# Templates.
+
+TEMPLATES = [
+    ([("target == 'x://1'", "allow")], True),
+    ([("method == 'resources/read'", "allow")], True),
+    ([("method == 'tools/call'", "allow")], False),
+    ([("target == 'x://1'", "deny"), ("true", "allow")], True),
+    ([("upstream == 'warehouse'", "deny"), ("true", "allow")], False),
+    ([("target.startsWith('x')", "deny")], False),
+]
+
+
+@pytest.mark.parametrize(("rules", "shown"), TEMPLATES)
+def test_a_template_is_hidden_only_where_all_that_it_stands_for_is_denied(rules, shown):
+    facts = call("", method="resources/read", arguments={})
+
+    assert policy(*rules).may_ever_allow(facts, target_known=False) is shown
+
+
+# What may be remembered.
+
+
+@pytest.mark.parametrize(
+    ("when", "repeats"),
+    [
+        ("target == 'sql.query'", True),
+        ("client.networks == [] && session == ''", True),
+        ("now < timestamp('2027-01-01T00:00:00Z')", False),
+        ("statement.count == 1", False),
+        ("has(arguments.x)", False),
+        ("target == 'other' && has(arguments.x)", True),
+    ],
+)
+def test_what_depends_on_the_time_or_on_arguments_is_not_remembered(when, repeats):
+    assert policy((when,), ("true",)).repeats("warehouse", "tools/call", "sql.query") is repeats
+
+
+def test_of_requests_without_arguments_only_the_time_is_not_remembered():
+    assert policy(("has(arguments.x)",)).use_repeats("warehouse")
+    assert not policy(("target == 'x' && now > timestamp('2026-01-01T00:00:00Z')",)).use_repeats("warehouse")
+
+
+# What would take long.
+
+
+def test_arguments_that_are_many_are_not_gone_over():
+    """A condition that fails: the caller must not choose how long it takes."""
+    rules = policy(("!arguments.l.exists(x, x == 1)", "allow"))
+
+    assert rules.decide(call(arguments={"l": [2]}, size=LOOPED)).allowed
+    assert not rules.decide(call(arguments={"l": [2]}, size=LOOPED + 1)).allowed
+    assert policy(("!(1 in arguments.l)", "allow")).decide(call(arguments={"l": [2]}, size=LOOPED + 1)).allowed
+
+
+@pytest.mark.parametrize(
+    "when",
+    [
+        "arguments.l.all(a, arguments.l.all(b, arguments.l.all(c, true)))",
+        "arguments.l.map(a, arguments.l.map(b, arguments.l)).size() > 0",
+        "arguments.l.exists(a, arguments.l.filter(b, b > a).size() > 5000)",
+    ],
+)
+def test_loops_in_loops_end(when):
+    facts = call(arguments={"l": list(range(3_000))})
+
+    assert not policy((when, "allow")).decide(facts).allowed
+    assert not policy((when, "deny"), ("true", "allow")).decide(facts).allowed
+
+
+# Explaining.
+
+
+def test_every_rule_is_explained_with_what_it_saw():
+    rules = policy(
+        ("target == 'x'", "deny"),
+        ("statement.effect == 'read' && 'office' in client.networks", "allow"),
+        ("arguments.missing == 1", "deny"),
+    )
+    first, second, third = rules.explain(call())
+
+    assert (first.rule.name, first.outcome, first.matches, first.values) == ("a", False, False, {"target": "sql.query"})
+    assert (second.outcome, second.values) == (True, {"client.networks": ["office"], "statement.effect": "read"})
+    assert (third.outcome, third.matches) == (None, True)
