@@ -58,6 +58,7 @@ NOT_FOUND = -31007
 FORBIDDEN = -31008
 
 _PARSE_ERROR, _INVALID_REQUEST, _INVALID_PARAMS = -32700, -32600, -32602  # JSON-RPC 2.0 section 5.1
+_CUT = "This credential, or whoever it stands for, was locked out while the call was under way."
 _DECIDED = frozenset({"denied", "definition_changed", "bad_definition"})
 
 # code → (HTTP status, JSON-RPC code); what is not listed is a request that is invalid
@@ -80,6 +81,8 @@ STATUS: Mapping[str, tuple[int, int]] = {
     "method_not_allowed": (405, _INVALID_REQUEST),
     "forbidden_origin": (403, FORBIDDEN),
     "forbidden_host": (403, FORBIDDEN),
+    "revoked": (403, FORBIDDEN),
+    "revocation_unknown": (503, UNAVAILABLE),
     "overloaded": (503, UNAVAILABLE),
     "masking_failed": (403, FORBIDDEN),
     "no_upstream_credential": (503, UNAVAILABLE),
@@ -130,6 +133,14 @@ def outcome_unknown(call: Call) -> Reply:
     return _error(call, None, 200, OUTCOME_UNKNOWN, code="outcome_unknown", message=message, retry=False)
 
 
+def cut(call: Call) -> Reply:
+    """Answer a call that was cut because whoever asked was locked out meanwhile; after sending, nothing replays it."""
+    if not call.sent:
+        return _error(call, None, 403, FORBIDDEN, code="revoked", message=f"{_CUT} Nothing was sent.", retry=False)
+    message = f"{_CUT} What was sent may have been done; its outcome is not told."
+    return _error(call, None, 200, FORBIDDEN, code="revoked", message=message, retry=False)
+
+
 def upstream_failed(call: Call, error: UpstreamFailed, receipt: Receipt) -> Reply:
     """Answer a call to which the upstream gave no usable answer; HTTP 200, so that nothing replays it."""
     sure = "Nothing ran." if error.outcome == "unreachable" else "Whether the action ran is not known."
@@ -169,6 +180,8 @@ def _malformed(call: Call, error: Malformed | Refused, receipt: Receipt | None) 
         more["answers"] = error.message_id
     era = era_said(call.era, call.inbound.unverified.get("mcp-protocol-version"))
     reply = _error(call, receipt, status, own_error(era, status, rpc), code=error.code, message=str(error), **more)
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        reply.headers.append((b"retry-after", RETRY_AFTER))
     if status == HTTPStatus.METHOD_NOT_ALLOWED:  # RFC 9110 section 15.5.6
         reply.headers.append((b"allow", b"POST" if call.era is Era.MODERN else b"POST, GET, DELETE"))
     return reply
