@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -224,3 +226,22 @@ def test_a_file_that_is_no_state_is_a_mistake_and_a_closed_one_unavailable(tmp_p
     closed.close()
     with pytest.raises(Unavailable):
         closed.add(revocation())
+
+
+def test_whoever_comes_and_goes_leaves_the_list_to_those_who_stay(tmp_path):
+    """SQLite "How To Corrupt", section 2.2: a process that closes a file loses all of its locks on it."""
+    path = tmp_path / "state.sqlite"
+    staying, beside = SqliteRevocations(path), SqliteRevocations(path)
+    program = (
+        "import sys; from pathlib import Path; from affidavit.adapters.embedded.revocations import SqliteRevocations\n"
+        "from affidavit.identity.revocation import Revocation\n"
+        "entries = SqliteRevocations(Path(sys.argv[1]))\n"
+        "entries.add(Revocation(what='person', value=sys.argv[2], by='root', reason='left', at=1))\n"
+        "entries.close()\n"
+    )
+
+    for number in range(3):
+        subprocess.run([sys.executable, "-c", program, str(path), f"p{number}@example.com"], check=True, timeout=30)
+        assert [one.value for one in staying.since(number)] == [f"p{number}@example.com"]
+    staying.close()
+    beside.close()

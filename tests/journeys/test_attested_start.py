@@ -19,6 +19,7 @@ from fakes.bus import MemoryBus
 from fakes.definitions import MemoryLedger
 from fakes.gateway_house import House
 from fakes.metadata_server import MetadataServer
+from fakes.revocations import MemoryRevocations
 from fakes.scripted_upstream import ScriptedUpstream
 from fakes.stores import MemoryStore
 
@@ -37,6 +38,7 @@ class Start:
             bus=lambda _: self.bus,
             evidence=self.store,
             ledger=MemoryLedger(),
+            revocations=MemoryRevocations(),
             credentials=open_credentials(self.configuration.upstreams, {}, system_clock),
             secret=os.urandom(32),
             clock=system_clock,

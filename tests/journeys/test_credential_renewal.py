@@ -22,6 +22,7 @@ from affidavit.wiring.gateway import Ports, open_gateway
 from fakes.bus import MemoryBus
 from fakes.definitions import MemoryLedger
 from fakes.gateway_house import House
+from fakes.revocations import MemoryRevocations
 from fakes.scripted_upstream import ScriptedUpstream
 from fakes.stores import MemoryStore
 
@@ -85,6 +86,7 @@ async def one(tmp_path):
             bus=lambda _: bus,
             evidence=MemoryStore(),
             ledger=MemoryLedger(),
+            revocations=MemoryRevocations(),
             credentials={**fixed, "warehouse": rotating.credential},
             secret=os.urandom(32),
             clock=system_clock,
@@ -207,6 +209,7 @@ async def test_no_gateway_opens_without_one(one, tmp_path):
         bus=lambda _: MemoryBus(),
         evidence=store,
         ledger=MemoryLedger(),
+        revocations=MemoryRevocations(),
         credentials={**open_credentials(configuration.upstreams, {}, system_clock), "warehouse": down.credential},
         secret=os.urandom(32),
         clock=system_clock,

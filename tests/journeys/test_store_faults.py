@@ -27,6 +27,7 @@ from fakes.definitions import MemoryLedger
 from fakes.disks import FaultyDisk
 from fakes.evidence_folder import EvidenceFolder
 from fakes.gateway_house import House
+from fakes.revocations import MemoryRevocations
 from fakes.scripted_upstream import ScriptedUpstream
 
 FAULTS = {"full": errno.ENOSPC, "read-only": errno.EROFS, "broken": errno.EIO}
@@ -77,6 +78,7 @@ async def one(tmp_path: Path):
             bus=lambda writer: folder.bus(writer, system_clock),
             evidence=folder.evidence,
             ledger=MemoryLedger(),
+            revocations=MemoryRevocations(),
             credentials=open_credentials(configuration.upstreams, {}, system_clock),
             secret=folder.keys().mask_key(),
             clock=system_clock,

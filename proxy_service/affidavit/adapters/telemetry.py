@@ -93,6 +93,7 @@ class OpenTelemetry:
         """See `Telemetry.watch`."""
         gauges = {
             "affidavit.calls.in_flight": ("in_flight", "{call}", "Calls without an answer."),
+            "affidavit.revocation.lag": ("revocation_lag_s", "s", "Age of what is known here of revocations."),
             "affidavit.uncommitted.age": ("uncommitted_s", "s", "Age of the oldest thing that the log does not hold."),
         }
         for name, (field, unit, description) in gauges.items():

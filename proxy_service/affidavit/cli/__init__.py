@@ -30,6 +30,7 @@ _COMMANDS = (
     "key",
     "mask-token",
     "redrive",
+    "revoke",
     "connect",
 )
 _INTERRUPTED, _BROKEN_PIPE = 130, 141  # 128 + SIGINT, 128 + SIGPIPE, as shells have it

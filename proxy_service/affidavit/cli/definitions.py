@@ -5,10 +5,8 @@ from __future__ import annotations
 import argparse
 import contextlib
 import difflib
-import getpass
 import json
 import os
-import socket
 import sqlite3
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -19,6 +17,7 @@ from rich.console import Console
 from rich.text import Text
 
 from affidavit.adapters.embedded.state import State
+from affidavit.cli.login import login
 from affidavit.clock import system_clock
 from affidavit.errors import Misconfigured
 from affidavit.gateway.ports import DefinitionReview, SeenDefinition
@@ -79,7 +78,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _answer(review: DefinitionReview, arguments: argparse.Namespace) -> int:
     with contextlib.closing(review):
         if arguments.accept is not None:
-            return _accept(review, arguments.accept, arguments.by or _login())
+            return _accept(review, arguments.accept, arguments.by or login())
         return _list(review.definitions(), as_json=arguments.json)
 
 
@@ -97,13 +96,6 @@ def _accept(review: DefinitionReview, wanted: str, by: str) -> int:
     review.accept(upstream, target, newest.digest, by)
     console.print(Text(f"{name}: the definition {newest.digest[:16]} of {newest.seen} stands now, accepted by {by}"))
     return 0
-
-
-def _login() -> str:
-    try:
-        return f"{getpass.getuser()}@{socket.gethostname()}"
-    except (OSError, KeyError) as error:  # a container's user may have no name
-        raise Misconfigured("who accepts it is not known here: say --by") from error
 
 
 def _list(definitions: Sequence[SeenDefinition], *, as_json: bool) -> int:

@@ -37,6 +37,7 @@ class Inbound:
         flaw: Why `body` is not the whole one.
         ip: The last trusted hop.
         cancel: Set by the path when a client that goes away cancels its call.
+        cut: Set when whoever asks was locked out meanwhile, and its task cancelled.
     """
 
     http_method: str
@@ -49,6 +50,7 @@ class Inbound:
     repeated: set[str]
     flaw: Flaw | None = None
     cancel: Callable[[], object] | None = None
+    cut: bool = False
 
     @property
     def unverified_token(self) -> str | None:
@@ -153,6 +155,7 @@ class Call:
         in_force: The policy file that it is decided and masked by; None until it is decided.
         window: Where it is counted; None where nobody counts it.
         arguments: The RFC 8785 form that is bound; None where there is none.
+        cut: Whether whoever asks was locked out meanwhile.
         open: Whether it was requested and has not ended.
         resumable: Whether its stream has shown an event id, so that a client can come back for the rest.
         streaming: Whether its answer is a stream, which ends the call itself.
@@ -187,6 +190,7 @@ class Call:
     client_info: tuple[str | None, str | None] = (None, None)
     trace: TraceContext | None = None
     sent: Micros = 0
+    cut: bool = False
     open: bool = False
     resumable: bool = False
     streaming: bool = False

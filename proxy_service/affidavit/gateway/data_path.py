@@ -26,12 +26,14 @@ from affidavit.gateway.definitions import Definitions
 from affidavit.gateway.doorman import Doorman
 from affidavit.gateway.forward import Answer, UpstreamFailed
 from affidavit.gateway.masks import Masks
+from affidavit.gateway.open_calls import OpenCalls
 from affidavit.gateway.problems import Reply
 from affidavit.gateway.reading import Reading
 from affidavit.gateway.rejections import Rejections
 from affidavit.gateway.server_requests import ServerRequests
 from affidavit.gateway.trail import Trail
 from affidavit.identity.authenticator import Authenticator
+from affidavit.identity.standing import Standing
 from affidavit.masking.mask import MaskingFailed
 
 _diagnostics = logging.getLogger("affidavit.gateway")
@@ -50,12 +52,15 @@ class DataPath:
     definitions: Definitions
     masks: Masks
     trail: Trail
+    standing: Standing
+    calls: OpenCalls
     answers: Answers
     server_requests: ServerRequests
 
     async def handle(self, inbound: Inbound) -> Reply:
         """Take one HTTP request to a reply; a reply that streams is recorded event by event while it is read."""
         call = self.reading.open(inbound)
+        self.calls.begin(call)
         try:
             return await self._serve(call)
         except Unauthenticated as error:
@@ -67,16 +72,19 @@ class DataPath:
         except Exception as error:  # noqa: BLE001 where the call was sent, its client must hear so
             return self._give_up(call, error)
         except asyncio.CancelledError:  # the client has gone, or the gateway goes; whoever is still there is told
+            if call.cut:
+                return self._cut(call)
             return problems.outcome_unknown(call) if call.sent else problems.unavailable(call)
         finally:
             self.budgets.settle(call)
             if not call.streaming:
-                self.trail.leave(call)
+                self._ended(call)
 
     async def _serve(self, call: Call) -> Reply:
         self.doorman.admit(call)
         call.principal = await self.authenticator.authenticate(call.inbound.unverified_token, call.audience)
         await self.reading.read(call)
+        self.standing.check(call.principal, call.session)
         self.decisions.decide(call)
         await self.definitions.look_up(call)
         self._mask(call)
@@ -130,7 +138,7 @@ class DataPath:
         except asyncio.CancelledError:
             self._leave(call, answer)
             if call.awaits_answer:
-                yield problems.as_event(problems.outcome_unknown(call))
+                yield problems.as_event(self._cut(call) if call.cut else problems.outcome_unknown(call))
             return
         except Exception as error:  # noqa: BLE001 whatever went wrong here, the call has been sent
             yield problems.as_event(self._give_up(call, error))
@@ -165,7 +173,20 @@ class DataPath:
 
     def _leave(self, call: Call, answer: Answer) -> None:
         answer.close()
+        self._ended(call)
+
+    def _ended(self, call: Call) -> None:
+        self.calls.end(call)
         self.trail.leave(call)
+        if call.cut:
+            self.trail.locked_out(call, "revoked")
+
+    def _cut(self, call: Call) -> Reply:
+        """Answer a call whose asker was locked out while it was under way, and go on to its end."""
+        task = asyncio.current_task()
+        if task is not None:
+            task.uncancel()
+        return problems.cut(call)
 
     def _give_up(self, call: Call, error: Exception) -> Reply:
         """Answer where the gateway itself failed; what was sent is not sent again by anybody who hears that."""
@@ -189,7 +210,9 @@ class DataPath:
         if call.principal is None and not self.rejections.admits(call.inbound.ip):
             return problems.refused(call, error, None)
         try:
-            return problems.refused(call, error, await self.trail.refused(call, error.code, str(error)))
+            receipt = await self.trail.refused(call, error.code, str(error))
+            self.trail.locked_out(call, error.code)
+            return problems.refused(call, error, receipt)
         except Unavailable:
             return problems.unavailable(call)
 

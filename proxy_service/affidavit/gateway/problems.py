@@ -59,6 +59,7 @@ FORBIDDEN = -31008
 
 _PARSE_ERROR, _INVALID_REQUEST, _INVALID_PARAMS = -32700, -32600, -32602  # JSON-RPC 2.0 section 5.1
 _DECIDED = frozenset({"denied", "approval_needed", "over_budget", "definition_changed", "bad_definition"})
+_CUT = "This credential, or whoever it stands for, was locked out while the call was under way."
 
 # code → (HTTP status, JSON-RPC code); what is not listed is a request that is invalid
 STATUS: Mapping[str, tuple[int, int]] = {
@@ -80,6 +81,8 @@ STATUS: Mapping[str, tuple[int, int]] = {
     "method_not_allowed": (405, _INVALID_REQUEST),
     "forbidden_origin": (403, FORBIDDEN),
     "forbidden_host": (403, FORBIDDEN),
+    "revoked": (403, FORBIDDEN),
+    "revocation_unknown": (503, UNAVAILABLE),
     "overloaded": (503, UNAVAILABLE),
     "masking_failed": (403, FORBIDDEN),
     "no_upstream_credential": (503, UNAVAILABLE),
@@ -120,6 +123,14 @@ def outcome_unknown(call: Call) -> Reply:
     """Answer a call that was forwarded and whose answer is withheld; HTTP 200, so that nothing replays it."""
     message = "The action was sent; its outcome is not recorded yet, so the answer is withheld. Do not send it again."
     return _error(call, None, 200, OUTCOME_UNKNOWN, code="outcome_unknown", message=message, retry=False)
+
+
+def cut(call: Call) -> Reply:
+    """Answer a call that was cut because whoever asked was locked out meanwhile; after sending, nothing replays it."""
+    if not call.sent:
+        return _error(call, None, 403, FORBIDDEN, code="revoked", message=f"{_CUT} Nothing was sent.", retry=False)
+    message = f"{_CUT} What was sent may have been done; its outcome is not told."
+    return _error(call, None, 200, FORBIDDEN, code="revoked", message=message, retry=False)
 
 
 def upstream_failed(call: Call, error: UpstreamFailed, receipt: Receipt) -> Reply:
@@ -181,6 +192,8 @@ def _malformed(call: Call, error: Malformed | Refused, receipt: Receipt | None) 
         more["answers"] = error.message_id
     era = era_said(call.era, call.inbound.unverified.get("mcp-protocol-version"))
     reply = _error(call, receipt, status, own_error(era, status, rpc), code=error.code, message=str(error), **more)
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        reply.headers.append((b"retry-after", RETRY_AFTER))
     if status == HTTPStatus.METHOD_NOT_ALLOWED:  # RFC 9110 section 15.5.6
         reply.headers.append((b"allow", b"POST" if call.era is Era.MODERN else b"POST, GET, DELETE"))
     return reply

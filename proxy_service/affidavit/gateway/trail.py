@@ -99,7 +99,9 @@ class Trail:
             self.ended(call, "cancelled")
             return
         self._close(call)
-        if self._recorder.outage is not None:
+        if call.cut:
+            code, reason = "revoked", "whoever asked was locked out before it was forwarded"
+        elif self._recorder.outage is not None:
             code, reason = "unavailable", "its record was not durable in time, so it was not forwarded"
         else:
             code, reason = "cancelled", "its client went away before it was forwarded"
@@ -163,6 +165,11 @@ class Trail:
         elif call.method == "delete" and status in DONE:
             self._introductions.close_session(call.session, "its client ended it")
 
+    def locked_out(self, call: Call, code: str) -> None:
+        """Say that a session is closed whose principal is not let in any more."""
+        if code == "revoked" and call.session is not None:
+            self._introductions.close_session(call.session, "revoked")
+
     def withheld(self, call: Call, reason: str) -> None:
         """Say that an answer was not given to the client after all."""
         self._recorder.add("call:withheld", {"call": call.id, "reason": reason})
@@ -181,6 +188,7 @@ class Trail:
         response, bodies = (None, ()) if answer is None else self._answer(call, answer)
         masks, more = ([], ()) if answer is None else self._masked(call, answer.content)
         return {
+            **({"reason": "revoked"} if call.cut else {}),
             "call": call.id,
             "duration_us": max(0, now - call.received),
             "masks": masks,

@@ -87,7 +87,7 @@ class Directory:
         return self._heard is None or (email is not None and self._find(email) is not None)
 
     def groups(self, email: str) -> tuple[str, ...]:
-        """Return the groups of an address; none for an unknown one."""
+        """Return the groups of an address; none for an unknown one, or one that is locked out."""
         person = self._find(email)
         return person.groups if person else ()
 
@@ -116,8 +116,8 @@ class Directory:
         if self._heard is None:
             return noted
         roster = self._heard.roster
-        if email in roster.inactive:
-            return None
+        if email in roster.inactive:  # it is them, and they are not let in: whoever keeps `Standing` sees to that
+            return Person(email=email)
         users = [one for one in roster.active(email) if self._counts(one.directory)]
         if not users:
             return None

@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 
 from affidavit.clock import Micros
 
-What = Literal["person", "token", "session", "sponsor"]
+What = Literal["person", "token", "session", "sponsor", "subject"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +19,8 @@ class Revocation:
     """One thing that is no longer let in.
 
     Attributes:
-        value: The person's or sponsor's email address, the token's SHA-256, the session's fingerprint.
+        value: The person's or sponsor's email address, the token's SHA-256, the session's fingerprint, or issuer and
+            subject with a space between them.
         by: Who said so.
     """
 

@@ -119,7 +119,7 @@ class Application:
             reply = await self._path.handle(inbound)
             await outlet.release(reply)
         except asyncio.CancelledError:
-            if not (watch.gone or self._health.draining):
+            if not (watch.gone or self._health.draining or inbound.cut):
                 raise
             await outlet.end()
         except Exception:  # noqa: BLE001 the top of a request: nobody else's call goes down with it

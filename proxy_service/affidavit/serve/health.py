@@ -11,6 +11,7 @@ from typing import Any
 from affidavit.clock import SECOND, Clock, Micros
 from affidavit.evidence.recorder import Recorder
 from affidavit.gateway.trail import Trail
+from affidavit.identity.standing import STALE
 
 OUTAGE = "the evidence store does not take records"  # anybody may ask; which bucket, and why, the diagnostics say
 SILENT: Micros = 5 * SECOND  # a worker reports every second; after this nothing is known to be committed since
@@ -25,6 +26,7 @@ class Health:
         self._clock = clock
         self._has_worker = has_worker
         self.policy: Callable[[], Mapping[str, Any]] = dict
+        self.revocation: Callable[[], Mapping[str, Any]] | None = None
         self.directories: Callable[[], Mapping[str, Any]] | None = None
         self._told: Mapping[str, Any] = {}
         self._told_at = clock()
@@ -41,7 +43,7 @@ class Health:
     def read(self) -> dict[str, Any]:
         """Return the state as `/readyz` shows it; ages in seconds."""
         outage = self._recorder.outage
-        state = {
+        state: dict[str, Any] = {
             "ready": outage is None and not self.draining,
             "draining": self.draining,
             "in_flight": self._trail.in_flight,
@@ -49,6 +51,11 @@ class Health:
             "policy": self.policy(),
             "writer": self._recorder.writer.id,
         }
+        if self.revocation is not None:
+            state["revocation"] = self.revocation()
+            lag = state["revocation"]["lag_s"]
+            state["revocation_lag_s"] = lag
+            state["ready"] = state["ready"] and lag is not None and lag * SECOND <= STALE
         if self.directories is not None:  # how long ago each was confirmed
             state["directories"] = {name: {"confirmed_s": age} for name, age in self.directories().items()}
         return {**state, **self._log()} if self._has_worker else state

@@ -92,6 +92,7 @@ async def serve(source: Source, configuration: Configuration, deployment: Deploy
             ports.telemetry.watch(health.read)
         reloading = Reloading(source, configuration, gateway.adopt)
         health.policy = reloading.read
+        health.revocation = gateway.revocations.read
         if gateway.people is not None:
             health.directories = gateway.people.read
         supervisor = Supervisor(worker, health) if worker is not None else None

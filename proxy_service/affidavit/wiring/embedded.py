@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from affidavit.adapters.embedded.revocations import SqliteRevocations
 from affidavit.adapters.embedded.roster import SqliteRoster
 from affidavit.adapters.embedded.state import Ledger, State
 from affidavit.clock import Clock, system_clock
@@ -39,6 +40,7 @@ class EmbeddedFolder:
     random: Randomness
     ledger: Ledger
     roster: SqliteRoster
+    revocations: SqliteRevocations
     telemetry: Telemetry | None = None
     forwarders: int = 0  # clients connect to it themselves
 
@@ -59,7 +61,8 @@ class EmbeddedFolder:
         data = DataFolder.open(root)
         ledger = Ledger(State(data.state_path, system_clock))
         roster = SqliteRoster(data.state_path)
-        return cls(data, environment, system_clock, RandomPool(os.urandom), ledger, roster, telemetry)
+        revoked = SqliteRevocations(data.state_path)
+        return cls(data, environment, system_clock, RandomPool(os.urandom), ledger, roster, revoked, telemetry)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -94,6 +97,7 @@ class EmbeddedFolder:
             evidence=self.data.evidence,
             ledger=self.ledger,
             credentials=credentials,
+            revocations=self.revocations,
             roster=self.roster,
             directory_secrets=open_directory_secrets(configuration.directories, self.environment),
             readers=open_readers(configuration.directories, self.environment, self.clock),
@@ -115,6 +119,7 @@ class EmbeddedFolder:
         """Let go of what the gateway alone uses."""
         self.ledger.close()
         self.roster.close()
+        self.revocations.close()
 
     def _bus(self, writer: str) -> Bus:
         return self.data.bus(writer, self.clock)

@@ -38,10 +38,12 @@ from affidavit.gateway.in_force import InForce
 from affidavit.gateway.introductions import Introductions
 from affidavit.gateway.listing import Listing, own_permit
 from affidavit.gateway.masks import Masks
+from affidavit.gateway.open_calls import OpenCalls
 from affidavit.gateway.people import People
 from affidavit.gateway.ports import DefinitionLedger, Telemetry
 from affidavit.gateway.reading import Reading
 from affidavit.gateway.rejections import Rejections
+from affidavit.gateway.revocations import Revocations
 from affidavit.gateway.scim import ScimEndpoint
 from affidavit.gateway.server_requests import ServerRequests
 from affidavit.gateway.trail import Trail
@@ -51,7 +53,9 @@ from affidavit.identity.authenticator import Authenticator
 from affidavit.identity.directory import Directory
 from affidavit.identity.jwks import IssuerKeys, KeySet
 from affidavit.identity.principal import Credential, Principal
+from affidavit.identity.revocation import RevocationList
 from affidavit.identity.roster import RosterStore
+from affidavit.identity.standing import Standing
 from affidavit.masking.mask import Masker
 from affidavit.masking.tokens import PURPOSE, Tokens
 from affidavit.mcp.sessions import KEY_BYTES, SessionSeal
@@ -79,6 +83,7 @@ class Ports:
 
     Attributes:
         credentials: What each upstream is shown, by its name.
+        revocations: What is no longer let in.
         roster: What all instances know of the directories' people.
         directory_secrets: How each pushing directory's secret is read, by its name.
         readers: How each other directory is read.
@@ -93,6 +98,7 @@ class Ports:
     secret: bytes
     clock: Clock
     random: Randomness
+    revocations: RevocationList
     roster: RosterStore | None = None
     directory_secrets: Mapping[str, ReadSecret] = field(default_factory=dict)
     readers: Mapping[str, Read] = field(default_factory=dict)
@@ -115,6 +121,7 @@ class Gateway:
     upstreams: tuple[Upstream, ...]
     keys: tuple[IssuerKeys, ...]
     in_force: Callable[[Configuration], InForce]
+    revocations: Revocations
     people: People | None = None
     scim: ScimEndpoint | None = None
     beside: tuple[Callable[[], Coroutine[None, None, None]], ...] = ()
@@ -190,6 +197,7 @@ async def open_gateway(configuration: Configuration, ports: Ports, *, loopback: 
     await asyncio.gather(*(one.refresh() for one in keys))
     upstreams = tuple(_upstream(entry, ports.credentials[entry.name]) for entry in configuration.upstreams)
     gateway = _assemble(configuration, ports, recorder, upstreams, keys, secrets=secrets, loopback=loopback, port=port)
+    await gateway.revocations.refresh()  # whoever is locked out is so from the first call on
     if gateway.people is not None:
         await gateway.people.look()  # a store that does not answer leaves nobody known, and is asked again
     return gateway
@@ -220,6 +228,9 @@ def _assemble(
     definitions = Definitions(recorder, ports.ledger, upstreams, listing.tools)
     rejections = Rejections(recorder, ports.clock)
     people = open_people(configuration, ports.roster, ports.clock)
+    standing = Standing(ports.clock)
+    calls = OpenCalls(standing)
+    revocations = Revocations(ports.revocations, standing, recorder, calls, ports.clock)
     path = DataPath(
         doorman=Doorman(
             {upstream.name: upstream for upstream in upstreams},
@@ -237,11 +248,17 @@ def _assemble(
         definitions=definitions,
         trail=trail,
         masks=masks,
+        standing=standing,
+        calls=calls,
         answers=Answers(decisions, definitions, masks, seal),
         server_requests=ServerRequests(reading, trail, masks),
     )
-    gateway = Gateway(recorder, path, trail, ports.clock, introductions, rejections, upstreams, keys, in_force)
+    gateway = Gateway(
+        recorder, path, trail, ports.clock, introductions, rejections, upstreams, keys, in_force, revocations
+    )
+    gateway.beside = (revocations.keep_current,)
     if people is not None:
+        people.standing = revocations
         people.heed = partial(setattr, path.authenticator, "directory")
         gateway.people = people
         changes = Changes(people, recorder)
@@ -256,7 +273,7 @@ def _assemble(
             clock=ports.clock,
             random=ports.random,
         )
-        gateway.beside = (
+        gateway.beside += (
             partial(keep_secrets, secrets, ports.directory_secrets),
             people.keep_current,
             *(one.keep_current for one in readings),

@@ -12,7 +12,12 @@ from dataclasses import dataclass
 from functools import partial
 
 from affidavit.adapters.gcp.emulators import emulated, refuse_emulators
-from affidavit.adapters.gcp.firestore import FirestoreDefinitions, FirestoreLedger, open_database
+from affidavit.adapters.gcp.firestore import (
+    FirestoreDefinitions,
+    FirestoreLedger,
+    FirestoreRevocations,
+    open_database,
+)
 from affidavit.adapters.gcp.metadata import attestation
 from affidavit.adapters.gcp.pubsub import PubSubBus, open_publisher
 from affidavit.adapters.gcp.roster import FirestoreRoster
@@ -43,6 +48,7 @@ class CloudGateway:
     evidence: CloudStorageStore
     bodies: Mapping[str, CloudStorageStore]
     ledger: FirestoreLedger
+    revocations: FirestoreRevocations
     roster: FirestoreRoster
     secrets: Secrets
     telemetry: Telemetry | None = None
@@ -65,6 +71,7 @@ class CloudGateway:
             evidence=CloudStorageStore(storage, settings.evidence_bucket),
             bodies={name: CloudStorageStore(storage, bucket) for name, bucket in settings.body_buckets.items()},
             ledger=FirestoreLedger(FirestoreDefinitions(database, system_clock)),
+            revocations=FirestoreRevocations(database),
             roster=FirestoreRoster(database),
             secrets=Secrets(open_secrets(environment), settings.project),
             telemetry=open_telemetry(environment, instance=os.urandom(8).hex(), project=settings.project),
@@ -107,6 +114,7 @@ class CloudGateway:
             evidence=self.evidence,
             ledger=self.ledger,
             credentials=credentials,
+            revocations=self.revocations,
             roster=self.roster,
             directory_secrets=open_directory_secrets(configuration.directories, self.environment),
             readers=open_readers(configuration.directories, self.environment, self.clock),

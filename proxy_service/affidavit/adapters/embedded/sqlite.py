@@ -5,6 +5,7 @@ Source: architecture "Ports".
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 from pathlib import Path
@@ -21,7 +22,10 @@ def open_sqlite(path: Path, schema: str) -> sqlite3.Connection:
         Misconfigured: It cannot be opened, or is no such file.
     """
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # SQLite's own files take its mode
+        # SQLite's own files take its mode. One that is there is not opened: closing it again would take the locks of all
+        # other connections of this process away, and whoever leaves next would remove the journal under them.
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT, check_same_thread=False)
         connection.execute("pragma journal_mode = wal")
         connection.executescript(schema)
