@@ -315,6 +315,31 @@ def test_the_session_that_the_upstream_forgot_is_begun_again_unseen(house, upstr
     assert "begun again" in bridge.told()
 
 
+def test_a_stream_of_news_that_finds_its_session_gone_goes_on_in_a_new_one(house, upstream, bridge):
+    """One stream a session, before and after; event ids are the session's own."""
+    upstream.streams = True
+    try:
+        bridge.greet()
+        first = upstream.held()
+        first.stream()
+        first.chunk(b"id: e-1\nretry: 10\ndata: " + notice("one") + b"\n\n")
+        bridge.hear()
+        first.end()
+        upstream.held().answer(b"", status=404)
+        again = upstream.held()
+        again.stream()
+        again.event(notice("two"))
+        assert bridge.hear()["params"]["data"] == "two"
+        assert bridge.call("echo")["result"]["content"][0]["text"] == "echo ran"
+        again.end()
+    finally:
+        upstream.streams = False
+
+    streams = [one for one in upstream.requests if one.http_method == "GET"]
+    assert [one.header("last-event-id") for one in streams[:3]] == [None, "e-1", None]
+    assert len(upstream.calls("initialize")) == 2
+
+
 def test_garbage_is_answered_and_is_not_the_end(house, upstream, bridge):
     bridge.greet()
 

@@ -139,7 +139,7 @@ class Answers:
         if idle >= RESUMPTIONS or not (resumes or outgoing.is_safe):
             raise refusals.broken_off()
         await self._sleep(place.pause)
-        reply = await (self._gateway.listen(place.last) if resumes else self._gateway.post(outgoing))
+        reply = await (self._gateway.listen(place.last, resumes=True) if resumes else self._gateway.post(outgoing))
         if reply.body is not None:
             raise refusals.broken_off()
         return reply

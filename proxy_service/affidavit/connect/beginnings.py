@@ -42,14 +42,17 @@ class Beginnings:
         self._tell = tell
         self._turn = asyncio.Lock()
 
-    async def session(self, lost: str | None) -> None:
+    async def session(self, lost: int) -> None:
         """Begin another session in the place of a lost one, unless somebody has done so already.
+
+        Args:
+            lost: Its number, as `Session.opened` counts them.
 
         Raises:
             Undelivered: The gateway does not let us.
         """
         async with self._turn:
-            if self._session.id != lost or self._session.hello is None:
+            if self._session.opened != lost or self._session.hello is None:
                 return
             agreed = self._session.version
             again = self._session.again()

@@ -22,8 +22,9 @@ from affidavit.connect.outgoing import INITIALIZE, INITIALIZED, LIST_TOOLS, Outg
 from affidavit.connect.refusals import Undelivered
 from affidavit.connect.stdio import MAX_LINE, Output, TooLong
 from affidavit.connect.telling import Tell
+from affidavit.connect.tool_headers import unsound
 from affidavit.errors import Malformed
-from affidavit.mcp.jsonrpc import Id, MalformedMessage, error_response
+from affidavit.mcp.jsonrpc import Id, MalformedMessage, error_response, print_message
 
 MAX_AT_ONCE = 64  # requests that are sent and not answered; further ones wait
 MAX_WAITING = 1024  # requests in all
@@ -130,7 +131,21 @@ class Bridge:
                 acknowledged = True
             if incoming.message.kind == "response":
                 self._learn(outgoing, incoming)
-            await self._output.write(incoming.raw)
+            await self._output.write(self._shown(outgoing, incoming))
+
+    def _shown(self, outgoing: Outgoing, incoming: Incoming) -> bytes:
+        """Return what the client sees: the bytes as they came, but for tools that no client may follow."""
+        if outgoing.message.method != LIST_TOOLS or outgoing.version is None or incoming.message.kind != "response":
+            return incoming.raw
+        listed = (incoming.message.result or {}).get("tools")
+        tools = listed if type(listed) is list else []
+        wrong = [tool for tool in tools if unsound(tool)]
+        if not wrong:
+            return incoming.raw
+        for tool in wrong:
+            self._tell(f"the tool {tool.get('name')} is left out: its x-mcp-header is none that MCP allows")
+        kept = [tool for tool in tools if not unsound(tool)]
+        return print_message({**incoming.message.value, "result": {**incoming.message.value["result"], "tools": kept}})
 
     def _learn(self, outgoing: Outgoing, incoming: Incoming) -> None:
         if outgoing.message.method == INITIALIZE:

@@ -33,7 +33,7 @@ _NOTHING_DONE = frozenset({"unavailable", "overloaded", "no_upstream_credential"
 _BAD, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _MANY, _AWAY = 400, 401, 403, 404, 429, 503
 _HEADER_MISMATCH = b"-32020"
 
-Reopen = Callable[[str | None], Awaitable[None]]
+Reopen = Callable[[int], Awaitable[None]]  # by the number of the session that was lost
 Relist = Callable[[Outgoing], Awaitable[None]]
 
 
@@ -99,22 +99,31 @@ class Gateway:
         way = _Way(self._patience.begin())
         while True:
             token = await self._token(way)
-            session = self.session.id if self.session.holds(outgoing) else None
+            session = self.session.opened if self.session.holds(outgoing) else None
             headers = {**outgoing.headers(), **self.session.headers(outgoing), **self.tools.of(outgoing)}
             reply = await self._attempt("POST", headers, outgoing.raw, token, way, safe=outgoing.is_safe)
             if reply is not None and not await self._remedied(reply, token, way, outgoing, session):
                 return reply
 
-    async def listen(self, last_event: str | None) -> Reply:
+    async def listen(self, last_event: str | None, *, resumes: bool = False) -> Reply:
         """Ask for the stream of the legacy session, after the last event that came of one.
+
+        Args:
+            last_event: Its id.
+            resumes: Whether an answer is waited for, which another session would not bring.
 
         Raises:
             Undelivered: There is no answer.
         """
         way = _Way(self._patience.begin())
+        begun = self.session.opened
         while True:
             token = await self._token(way)
-            session = self.session.id
+            session = self.session.opened
+            if session != begun:  # an upstream may give two sessions one id
+                if resumes:
+                    raise refusals.broken_off()
+                last_event = None  # event ids are a session's own
             headers = {"Accept": EVENT_STREAM, **self.session.headers()}
             if last_event is not None:
                 headers["Last-Event-ID"] = last_event
@@ -178,7 +187,7 @@ class Gateway:
             raise otherwise
 
     async def _remedied(
-        self, reply: Reply, token: Token | None, way: _Way, outgoing: Outgoing | None, session: str | None
+        self, reply: Reply, token: Token | None, way: _Way, outgoing: Outgoing | None, session: int | None
     ) -> bool:
         """Do what can be done about a refusal; return whether the message shall be sent again."""
         if reply.status == _UNAUTHORIZED:
@@ -225,7 +234,7 @@ class Gateway:
             else:
                 return token is None or other.text != token.text
 
-    async def _in_another_session(self, reply: Reply, way: _Way, outgoing: Outgoing | None, session: str) -> bool:
+    async def _in_another_session(self, reply: Reply, way: _Way, outgoing: Outgoing | None, session: int) -> bool:
         if refusals.gateway_data(reply)["code"] == "unknown_upstream" or not way.first("session"):
             return False
         if outgoing is not None and (outgoing.message.kind == "response" or outgoing.message.method == INITIALIZED):

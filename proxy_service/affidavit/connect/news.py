@@ -35,20 +35,23 @@ class News:
         self._tell = tell
         self._sleep = sleep
         self._task: asyncio.Task[None] | None = None
-        self._session: str | None = None
+        self._session = 0
 
     def start(self) -> None:
         """Listen for the session that there is now; a stream of the one before is let go."""
-        if self._task is not None and not self._task.done() and self._session == self._gateway.session.id:
+        session, task = self._gateway.session.opened, self._task
+        # The task that found the old session gone goes on in the new one by itself.
+        if task is not None and not task.done() and (session == self._session or task is asyncio.current_task()):
+            self._session = session
             return
         self.stop()
         if self._gateway.session.id is not None:
-            self._session = self._gateway.session.id
+            self._session = session
             self._task = asyncio.ensure_future(self._run())
 
     def stop(self) -> None:
         """Listen no more."""
-        if self._task is not None and self._task is not asyncio.current_task():
+        if self._task is not None:
             self._task.cancel()
             self._task = None
 

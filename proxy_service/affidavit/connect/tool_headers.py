@@ -18,6 +18,8 @@ MAX_DEPTH = 32  # of properties in properties
 
 _KEY = "x-mcp-header"
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_NAMES = frozenset({"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"})
+_DATA = frozenset({"default", "const", "enum", "examples", _KEY})  # values, not schemas
 _TYPES = frozenset({"string", "integer", "boolean"})
 _SAFE_INTEGERS = range(-(2**53) + 1, 2**53)
 
@@ -47,6 +49,27 @@ class ToolHeaders:
         known = self._known.get(name, {}) if type(name) is str else {}
         values = ((header, _text(_at(params.get("arguments"), path))) for path, header in known.items())
         return {f"Mcp-Param-{header}": encoded(text) for header, text in values if text is not None}
+
+
+def unsound(tool: Any) -> bool:
+    """Tell whether a tool is annotated in a way that no client may follow, and so may not be shown."""
+    schema = tool.get("inputSchema") if type(tool) is dict else None
+    names = [header.lower() for _, header in _annotated(schema, ())]
+    return len(names) != len(set(names)) or len(names) != _annotations(schema, is_schema=True, depth=0)
+
+
+def _annotations(value: Any, *, is_schema: bool, depth: int) -> int:
+    """Count annotations wherever they stand; under `properties` the key is a property's name."""
+    if depth > MAX_DEPTH or type(value) not in (dict, list):
+        return 0
+    if type(value) is list:
+        return sum(_annotations(one, is_schema=True, depth=depth + 1) for one in value)
+    inside = (
+        _annotations(one, is_schema=not (is_schema and name in _NAMES), depth=depth + 1)
+        for name, one in value.items()
+        if not (is_schema and name in _DATA)
+    )
+    return sum(inside) + (is_schema and _KEY in value)
 
 
 def _annotated(schema: Any, path: Path) -> Iterator[tuple[Path, str]]:

@@ -17,6 +17,7 @@ from affidavit.mcp.eras import LEGACY_VERSIONS, MODERN_VERSIONS, VERSION_KEY
 from affidavit.mcp.jsonrpc import Message
 
 MAX_PAGES = 50
+_OLDER = (400, 404, 405)  # what servers of the older era say to a hello of the newer one
 
 _INFO = {"name": "affidavit connect --check", "version": __version__}
 _MODERN: dict[str, Any] = {
@@ -61,6 +62,10 @@ class Trial:
         try:
             hello = await self._asked("server/discover", _MODERN)
         except _Answered:
+            return await self._legacy()
+        except Undelivered as error:
+            if error.data.get("status") not in _OLDER:
+                raise
             return await self._legacy()
         return await self._found(MODERN_VERSIONS[-1], hello, _MODERN)
 

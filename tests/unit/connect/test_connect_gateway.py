@@ -6,8 +6,10 @@ Against a server that answers as it is told, over real connections.
 import asyncio
 import contextlib
 import json
+import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +17,7 @@ from affidavit.connect import refusals
 from affidavit.connect.address import Address
 from affidavit.connect.answers import Answers
 from affidavit.connect.beginnings import Beginnings
+from affidavit.connect.bridge import Bridge
 from affidavit.connect.gateway import Gateway
 from affidavit.connect.http import Http
 from affidavit.connect.news import News
@@ -22,6 +25,7 @@ from affidavit.connect.outgoing import Outgoing
 from affidavit.connect.patience import Patience
 from affidavit.connect.refusals import Undelivered
 from affidavit.connect.session import Session
+from affidavit.connect.stdio import Output
 from affidavit.connect.tokens.fresh import FreshToken
 from affidavit.connect.tokens.token import Token, read_token
 from affidavit.connect.tool_headers import ToolHeaders
@@ -262,3 +266,32 @@ async def test_a_goodbye_is_said_once_and_only_within_a_session(desk):
     (goodbye,) = [one for one in desk.server.requests if one.http_method == "DELETE"]
     assert goodbye.header("mcp-session-id") == "s-1"
     assert goodbye.header("mcp-protocol-version") == "2025-11-25"
+
+
+async def test_a_tool_that_no_client_may_follow_is_left_out_of_a_modern_listing(desk):
+    """MCP 2026-07-28 "Schema Extension": with a warning that names it."""
+    bad = {"type": "object", "properties": {"a": {"type": "number", "x-mcp-header": "A"}}}
+    desk.server.tools = [{**tool("wrong"), "inputSchema": bad}, tool("scripted")]
+    asked = Outgoing.make("tools/list", {"_meta": META}, 1)
+
+    async def lines():
+        yield asked.raw
+
+    with Path(os.devnull).open("wb", 0) as nowhere:
+        output = Kept(nowhere)
+        await Bridge(desk.gateway, output, desk.told.append).run(lines(), asyncio.Event())
+
+    (listing,) = output.lines
+    assert [one["name"] for one in json.loads(listing)["result"]["tools"]] == ["scripted"]
+    assert "wrong" in desk.told[-1]
+
+
+class Kept(Output):
+    """Keeps what is written."""
+
+    def __init__(self, outgoing) -> None:
+        super().__init__(outgoing)
+        self.lines: list[bytes] = []
+
+    async def write(self, raw: bytes) -> None:
+        self.lines.append(raw)

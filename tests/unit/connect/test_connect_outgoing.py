@@ -1,12 +1,13 @@
 """Headers of a message are what the gateway compares with its body; of arguments, what the official SDK mirrors."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mcp.shared.inbound import mcp_param_headers, x_mcp_header_map
+from mcp.shared.inbound import find_invalid_x_mcp_header, mcp_param_headers, x_mcp_header_map
 
 from affidavit.connect.outgoing import Outgoing
 from affidavit.connect.session import Session
-from affidavit.connect.tool_headers import ToolHeaders
+from affidavit.connect.tool_headers import ToolHeaders, unsound
 from affidavit.mcp.eras import VERSION_KEY
 from affidavit.mcp.headers import compare_with_body
 from affidavit.mcp.jsonrpc import parse_message, print_message
@@ -100,3 +101,31 @@ def test_listings_that_are_none_teach_nothing():
         tools.learn(parse_message(b'{"jsonrpc":"2.0","id":1,"result":' + result.encode() + b"}"))
 
     assert tools.of(Outgoing.make("tools/call", {"_meta": META, "name": "t", "arguments": {"region": "x"}}, 2)) == {}
+
+
+HEADER = {"type": "string", "x-mcp-header": "Region"}
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {},
+        ALLOWED,
+        SCHEMA,
+        HEADER,
+        {"properties": {"a": HEADER, "b": {"type": "string", "x-mcp-header": "REGION"}}},
+        {"properties": {"a": {"type": "string", "x-mcp-header": ""}}},
+        {"properties": {"a": {"type": "string", "x-mcp-header": "a\r\nb"}}},
+        {"properties": {"a": {"type": "string", "x-mcp-header": 3}}},
+        {"properties": {"a": {"x-mcp-header": "A"}}},
+        {"properties": {"a": {"type": "array", "items": HEADER}}},
+        {"properties": {"a": {"anyOf": [HEADER, {"type": "null"}]}}},
+        {"$defs": {"a": HEADER}, "properties": {"a": {"$ref": "#/$defs/a"}}},
+        {"properties": {"x-mcp-header": {"type": "string"}}},
+        {"properties": {"a": {"type": "object", "default": {"x-mcp-header": "A"}}}},
+        {"properties": {"a": {"type": "object", "properties": {"b": HEADER}}}},
+    ],
+)
+def test_a_tool_is_left_out_where_the_official_client_leaves_it_out(schema):
+    """MCP 2026-07-28 "Schema Extension": one malformed definition does not keep others from being used."""
+    assert unsound({"name": "t", "inputSchema": schema}) is (find_invalid_x_mcp_header(schema) is not None)
