@@ -2,7 +2,8 @@
 
 `read` is one statement of which every part is known to only read. Doubt is never resolved in a statement's favour: what
 does not parse, what has two readings, and functions that nobody listed are not known to only read. Knows nothing of the
-server: a view that calls functions, or a table that is a window on another server, looks like any table.
+server: a view or a computed column that calls functions, and a table that is a window on another server, look like
+any other.
 
 Source: architecture "Configuration"; the requirements of `statement`.
 """
@@ -147,6 +148,8 @@ def _reads(node: exp.Expr) -> bool:
         return False
     if isinstance(node, exp.Table | exp.Dot) and not isinstance(node.parts[-1], exp.Identifier | exp.Star):
         return False  # a stage, or somebody's own function
+    if isinstance(node, exp.Identifier) and node.name.lower() == "nextval":
+        return False  # a sequence's column, which counts it on (Snowflake "Using Sequences")
     if isinstance(node, exp.DataType) and node.this is exp.DType.USERDEFINED:
         return False  # its input function is somebody's own
     parts = PARTS.get(type(node))

@@ -272,6 +272,7 @@ NOT_READS = [
     ("snowflake", "select * from table(result_scan(last_query_id()))"),
     ("snowflake", "select system$cancel_query('x')"),
     ("snowflake", "select s.nextval"),
+    ("snowflake", 'select s."NEXTVAL"'),
     ("snowflake", "select 1 // x\n; delete from t"),
     ("snowflake", "select 1 ->> delete from t"),
     ("snowflake", "call p()"),
