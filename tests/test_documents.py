@@ -16,17 +16,30 @@ import pytest
 
 from affidavit.adapters.gcp.storage import CloudStorageStore, open_client
 from affidavit.cli import _parser
+from affidavit.policy.call_file import read_call
+from affidavit.policy.decide import VARIABLES
 from fakes.storage_server import StorageServer
 from worked_example import written
 
 ROOT = Path(__file__).parent.parent
-PAGES = ("README.md", "ARCHITECTURE.md", "AUDITORS.md", "CONTRIBUTING.md", "SECURITY.md", "docs/connect.md")
+PAGES = (
+    "README.md",
+    "ARCHITECTURE.md",
+    "AUDITORS.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    "docs/connect.md",
+    "docs/policy.md",
+)
 PLACES = {
     "evidence": "evidence",
     "log": "log",
     "bodies/payroll": "body-payroll",
     "bodies/standard": "body-standard",
 }
+CALL = """\
+{"principal": {"attribution": "person", "email": "ana@example.com"}, "upstream": "warehouse", "target": "sql.query",
+ "arguments": {"sql": "select 1"}}"""
 PROGRAM = str(Path(sys.executable).with_name("affidavit"))
 
 
@@ -86,6 +99,26 @@ def test_a_command_that_reads_works(command: str, data: Path, buckets: StorageSe
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("command", [one for one in OURS if shlex.split(one)[1] == "policy"])
+def test_a_command_about_rules_works(command: str, data: Path, buckets: StorageServer, tmp_path: Path):
+    """Those that look back may find something: the worked example was recorded under rules of its own."""
+    (tmp_path / "call.json").write_text(CALL, encoding="utf-8")
+    meant = {
+        "DIR": str(data),
+        "./acme": str(tmp_path / "copy"),
+        "affidavit.yaml": "affidavit.example.yaml",
+        "call.json": str(tmp_path / "call.json"),
+    }
+    words = [meant.get(word, word) for word in shlex.split(command)[1:]]
+
+    environment = {**os.environ, "STORAGE_EMULATOR_HOST": buckets.url}
+    done = subprocess.run([PROGRAM, *words], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
+    assert done.returncode in ((0, 1) if words[1] in ("replay", "drift") else (0,)), done.stdout + done.stderr
+    assert done.stdout
+    assert done.stderr == ""
+
+
 @pytest.mark.parametrize("command", [one for one in ALL if one.startswith("make ")])
 def test_a_target_exists(command: str):
     target = next(word for word in command.split()[1:] if "=" not in word)
@@ -96,4 +129,20 @@ def test_a_target_exists(command: str):
 @pytest.mark.parametrize("page", PAGES)
 def test_a_file_that_a_page_links_to_is_there(page: str):
     for link in re.findall(r"\]\(([^)#:]+)\)", (ROOT / page).read_text(encoding="utf-8")):
-        assert (ROOT / page).parent.joinpath(link).exists(), link
+        assert ((ROOT / page).parent / link).exists(), link
+
+
+def test_the_page_about_rules_names_every_variable_and_no_other():
+    said = (ROOT / "docs" / "policy.md").read_text(encoding="utf-8")
+    table = re.search(r"\| variable \|.*?\n\n", said, re.DOTALL)
+
+    assert table is not None
+    named = {name for row in table[0].strip().splitlines()[2:] for name in re.findall(r"`([^`]+)`", row.split("|")[1])}
+    assert named == set(VARIABLES)
+
+
+def test_the_example_of_a_call_on_the_page_about_rules_is_one():
+    said = (ROOT / "docs" / "policy.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```json\n(.*?)```", said, re.DOTALL)
+
+    assert read_call(example.encode(), "the page").target == "sql.query"

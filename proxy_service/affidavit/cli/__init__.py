@@ -18,7 +18,7 @@ from affidavit import __version__
 from affidavit.cli.rendering.recorded import harmless, lines_of
 from affidavit.errors import AffidavitError, Misconfigured
 
-_COMMANDS = ("serve", "verify", "show", "tail", "check", "definitions", "doctor", "key", "redrive", "connect")
+_COMMANDS = ("serve", "verify", "show", "tail", "check", "policy", "definitions", "doctor", "key", "redrive", "connect")
 _INTERRUPTED, _BROKEN_PIPE = 130, 141  # 128 + SIGINT, 128 + SIGPIPE, as shells have it
 _UNWRITTEN = 3  # never 1: that would say of a sound log that it is proved false
 _OUTPUT_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF})

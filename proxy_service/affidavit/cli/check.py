@@ -95,6 +95,7 @@ def summary(configuration: Configuration) -> dict[str, Any]:
         "upstreams": [_upstream(configuration, upstream) for upstream in configuration.upstreams],
         "networks": networks_form(configuration.networks),
         "rules": [rule_form(rule) for rule in configuration.rules],
+        "tests": [case.name for case in configuration.tests],
         "masking": [_masking(rule) for rule in configuration.masking],
         "retention_days": dict(configuration.retention),
         "notes": list(notes(configuration)),
@@ -178,6 +179,8 @@ def _sections(configuration: Configuration) -> Iterator[tuple[str, Iterable[str]
     yield "Upstreams", map(_explain_upstream, configuration.upstreams)
     yield "Networks", explain_networks(configuration.networks)
     yield "Rules, the first match wins", [*map(explain_rule, configuration.rules), "[red]deny[/red]   everything else"]
+    if configuration.tests:
+        yield "Tests, which `affidavit policy test` runs", (escape(case.name) for case in configuration.tests)
     yield "Masking, of every message", map(_explain_masking, configuration.masking)
     yield "Notes", (f"[yellow]{escape(note)}[/yellow]" for note in notes(configuration))
 

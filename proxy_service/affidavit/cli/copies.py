@@ -95,7 +95,7 @@ class _Copying:
                     self._copy(bucket, f"bodies/{retention_class}", _is_of_bodies, bar)
         if self.set_aside:
             self.console.print(
-                f"affidavit verify: {self.set_aside} objects that this copy had are no longer in their buckets, or are "
+                f"affidavit: {self.set_aside} objects that this copy had are no longer in their buckets, or are "
                 f"others there; they are kept in {self.root / 'removed'}"
             )
 

@@ -78,7 +78,7 @@ def run(arguments: argparse.Namespace) -> int:
     if which is not None and (finding.RECORD_ID.fullmatch(which) or finding.CALL_ID.fullmatch(which)):
         return _show_call(reader, which, arguments)
     session = None if which is None else _session(reader, which)
-    since = 0 if arguments.since is None else _since(arguments.since, system_clock())
+    since = 0 if arguments.since is None else moment(arguments.since, system_clock())
     keep = None if arguments.json or arguments.full else KEPT
     return _show(_entries(reader, session, since, keep, arguments.last), arguments)
 
@@ -205,7 +205,8 @@ def _session(reader: Reader, prefix: str) -> str:
     raise AffidavitError(f"{len(found)} sessions begin with {prefix}:{listed}{more}")
 
 
-def _since(text: str, now: Micros) -> Micros:
+def moment(text: str, now: Micros) -> Micros:
+    """Return the time that `--since` names: a time, or how long ago; raises `Misconfigured`."""
     try:
         return now - duration(text)
     except ValueError:

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from affidavit.clock import Micros
 from affidavit.masking.rule import MaskingRule
+from affidavit.policy.cases import Case
 from affidavit.policy.condition import OBJECT, Condition, Language
 from affidavit.policy.credentials import CredentialEntry
 from affidavit.policy.decide import Policy, Rule, Surroundings
@@ -98,6 +99,7 @@ class Configuration:
         public_url: Scheme and host, no slash at the end.
         masking: Empty where masking is switched off on purpose.
         retention: Body classes and how many days they are kept.
+        tests: Cases for `affidavit policy test`; the gateway does not look at them.
     """
 
     path: Path
@@ -113,6 +115,7 @@ class Configuration:
     masking: tuple[MaskingRule, ...]
     retention: Mapping[str, int]
     networks: Networks = field(default_factory=Networks)
+    tests: tuple[Case, ...] = ()
 
     @property
     def digest(self) -> str:

@@ -31,6 +31,7 @@ _UNIQUE = (
     ("directories", "name"),
     ("upstreams", "name"),
     ("rules", "name"),
+    ("tests", "name"),
     ("masking", "name"),
 )
 _CREDENTIALS = ("header", "google_id_token", "google_access_token", "secret")
@@ -70,6 +71,7 @@ def contradictions(tree: Tree) -> list[Problem]:
     for place, rule in _entries(top, "rules"):
         _check_rule(place, rule, complain)
     _check_numbers(top, complain)
+    _check_tests(top, complain)
     _check_masking(top, complain)
     _check_retention(top, complain)
     return problems
@@ -131,6 +133,22 @@ def _check_credential(place: Place, credential: Any, complain: Complain) -> None
     tokens = credential.get("google_access_token")
     if isinstance(tokens, dict) and tokens.get("scopes") == []:
         complain((*place, "google_access_token", "scopes"), "there must be at least one")
+
+
+def _check_tests(top: dict[str, Any], complain: Complain) -> None:
+    rules = _names(top, "rules")
+    upstreams = _names(top, "upstreams")
+    for place, case in _entries(top, "tests"):
+        rule, call = case.get("rule"), case.get("call")
+        if isinstance(rule, str) and rule not in rules:
+            complain((*place, "rule"), f"no rule '{rule}'{did_you_mean(rule, rules)}")
+        upstream = call.get("upstream") if isinstance(call, dict) else None
+        if isinstance(upstream, str) and upstream not in upstreams:
+            complain((*place, "call", "upstream"), f"no upstream '{upstream}'{did_you_mean(upstream, upstreams)}")
+
+
+def _names(top: dict[str, Any], section: str) -> list[str]:
+    return [name for _, entry in _entries(top, section) if isinstance(name := entry.get("name"), str)]
 
 
 def _check_masking(top: dict[str, Any], complain: Complain) -> None:

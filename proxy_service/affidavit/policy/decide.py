@@ -179,6 +179,15 @@ class Policy:
         """Return what every rule makes of a request, also those after the one that decides."""
         return [self._explained(rule, facts) for rule in self.rules]
 
+    @property
+    def surroundings(self) -> Surroundings:
+        """What else the file tells rules about requests."""
+        return self._around
+
+    def says(self, rule: Rule, facts: Facts) -> Decision:
+        """Return what one of the rules says of a request that it matches."""
+        return self._by(rule, facts)
+
     def _explained(self, rule: Rule, facts: Facts) -> Explained:
         values = self._around.values(sorted(rule.when.names), facts)
         outcome = rule.when.evaluate(RULES.bind(values))

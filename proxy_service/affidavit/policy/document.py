@@ -33,6 +33,7 @@ from affidavit.policy.sections import rule
 from affidavit.policy.sections.conditions import condition
 from affidavit.policy.sections.directories import DirectorySection
 from affidavit.policy.sections.masking import MaskingSection, entries
+from affidavit.policy.sections.tests import TestSection
 from affidavit.policy.yaml_lines import Unreadable, read_yaml
 
 STANDARD = "standard"
@@ -183,6 +184,7 @@ class Document(Section):
     upstreams: list[UpstreamSection]
     networks: rule.Networks = {}
     rules: list[rule.RuleSection] = []
+    tests: list[TestSection] = []
     masking: list[MaskingSection] | None = None
     retention: dict[Class, Days] = {STANDARD: 400}
 
@@ -201,6 +203,7 @@ class Document(Section):
             upstreams=tuple(upstream.entry(folder) for upstream in self.upstreams),
             rules=tuple(one.entry() for one in self.rules),
             networks=Networks({name: tuple(held) for name, held in self.networks.items()}),
+            tests=tuple(test.entry() for test in self.tests),
             masking=entries(self.masking),
             retention=dict(self.retention),
         )
@@ -224,15 +227,15 @@ def load(path: Path, text: bytes) -> Configuration:
     try:
         document = Document.model_validate(tree.value)
     except ValidationError as error:
-        problems += explain(error.errors(include_url=False), tree, _vocabulary_at)
+        problems += explain(error.errors(include_url=False), tree, vocabulary_at)
         raise ConfigurationErrors(path, problems) from error
     if problems:
         raise ConfigurationErrors(path, problems)
     return document.configuration(path, text)
 
 
-def _vocabulary_at(place: Place) -> Vocabulary:
-    section: type[Section] = Document
+def vocabulary_at(place: Place, section: type[Section] = Document) -> Vocabulary:
+    """Return what the mapping at a place knows; `section` is the outermost."""
     for step in place:
         if isinstance(step, str) and step in section.model_fields:  # else it is a name that the file itself gives
             section = _section_in(section.model_fields[step].annotation) or section

@@ -51,7 +51,7 @@ _Some = BeforeValidator(_some)
 Words = Annotated[list[Annotated[str, text(_word)]], _Some]
 
 
-class MaskingSection(Section):  # noqa: D101
+class MaskingSection(Section):
     name: Name
     fields: Words | None = None  # type: ignore[assignment]  # a deprecated method of pydantic's has this name
     pointers: Annotated[list[Annotated[str, text(_pointer)]], _Some] | None = None
@@ -72,7 +72,7 @@ class MaskingSection(Section):  # noqa: D101
             raise ValueError("a check is of what a pattern finds, and there is no pattern")
         return self
 
-    def entry(self) -> MaskingRule:  # noqa: D102
+    def entry(self) -> MaskingRule:
         return MaskingRule(
             name=self.name,
             fields=tuple(self.fields or ()),
