@@ -28,6 +28,7 @@ from affidavit.policy.sql_nodes import WRITING as WRITING_NODES
 from affidavit.policy.sql_tokens import Token, tokens_of
 
 REMEMBERED = 256  # texts with what they do, of at most 64 KiB
+MAX_NODES = 4_000  # that are made of one text, with those that are thrown away: some ways of parsing are tried twice
 
 StatementEffect = Literal["read", "write", "ddl", "unknown"]
 
@@ -89,7 +90,7 @@ def read_statement(text: str, dialect: str) -> Statement:
 
 
 def _parsed(text: str, dialect: str) -> list[exp.Expr]:
-    parsed = sqlglot.parse(text, read=dialect, error_level=ErrorLevel.IMMEDIATE)
+    parsed = sqlglot.parse(text, read=dialect, error_level=ErrorLevel.IMMEDIATE, max_nodes=MAX_NODES)
     return [tree for tree in parsed if tree is not None and not isinstance(tree, exp.Semicolon)]
 
 

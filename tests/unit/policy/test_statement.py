@@ -397,6 +397,7 @@ LONG = [
     " union all ".join(["select 1"] * 400),
     "select 1" + "::int" * 600,
     ";" * 10_000,
+    "select " + "join in " * 400,  # each is tried as two joins and as one in another
 ]
 
 
