@@ -30,6 +30,7 @@ PAGES = (
     "SECURITY.md",
     "docs/connect.md",
     "docs/policy.md",
+    "docs/directories.md",
 )
 PLACES = {
     "evidence": "evidence",

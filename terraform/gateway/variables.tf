@@ -118,7 +118,7 @@ variable "image" {
 }
 
 variable "impersonated_accounts" {
-  description = "Service accounts that upstream credentials impersonate: a name for each, and its email. Made for that, and for nothing else."
+  description = "Service accounts that upstream credentials, or the reading of a Google Workspace, impersonate: a name for each, and its email. Made for that, and for nothing else."
   type        = map(string)
   default     = {}
 
@@ -276,7 +276,7 @@ variable "request_log_bucket" {
 }
 
 variable "secrets" {
-  description = "Secrets that affidavit.yaml refers to as secret:NAME: the name, and what it is for. Values are added by hand."
+  description = "Secrets that affidavit.yaml refers to as secret:NAME (upstream credentials, directories' secrets): the name, and what it is for. Values are added by hand."
   type        = map(string)
   default     = {}
 

@@ -16,7 +16,7 @@ from typing import Any
 from tampering.forge import Body, Commit, Plan, Rec, Seg, Writer, at, canonical, key_of, public, sha
 
 ACCOUNT = "resolve@project.iam.gserviceaccount.com"
-POLICY = b"version: 1\nrules: []\n"
+POLICY = b"version: 1\nrules: []\nmasking: [{name: passwords, fields: [password]}]\n"
 TOOL = canonical({"description": "Run SQL", "name": "sql.query"})
 TOKEN = "[masked:passwords:0123456789ab]"
 AS_OF = 64.0  # minutes after the start, when everything is judged

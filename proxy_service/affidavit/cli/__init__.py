@@ -18,7 +18,20 @@ from affidavit import __version__
 from affidavit.cli.rendering.recorded import harmless, lines_of
 from affidavit.errors import AffidavitError, Misconfigured
 
-_COMMANDS = ("serve", "verify", "show", "tail", "check", "policy", "definitions", "doctor", "key", "redrive", "connect")
+_COMMANDS = (
+    "serve",
+    "verify",
+    "show",
+    "tail",
+    "check",
+    "policy",
+    "definitions",
+    "doctor",
+    "key",
+    "mask-token",
+    "redrive",
+    "connect",
+)
 _INTERRUPTED, _BROKEN_PIPE = 130, 141  # 128 + SIGINT, 128 + SIGPIPE, as shells have it
 _UNWRITTEN = 3  # never 1: that would say of a sound log that it is proved false
 _OUTPUT_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF})
@@ -68,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
     called = tuple(name for name in sys.argv[1:2] if name in _COMMANDS)
     for name in called or _COMMANDS:  # an auditor need not wait until a server is loaded
-        import_module(f"affidavit.cli.{name}").add_parser(subparsers)
+        import_module(f"affidavit.cli.{name.replace('-', '_')}").add_parser(subparsers)
     return parser
 
 

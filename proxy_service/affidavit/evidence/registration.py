@@ -31,7 +31,12 @@ _LONGEST = 65_535  # bytes; with a token it has some two thousand, and anybody's
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registration:
-    """One writer's registration; `sha256` is of its stored bytes, the `prev` of its record 0."""
+    """One writer's registration.
+
+    Attributes:
+        version: Of its software.
+        sha256: Of its stored bytes: the `prev` of its record 0.
+    """
 
     writer: str
     opened: Micros
@@ -40,6 +45,7 @@ class Registration:
     key: Ed25519PublicKey
     attestation: str | None
     config_sha256: str
+    version: str
     sha256: str
 
 
@@ -67,6 +73,7 @@ def parse_registration(name: str, data: bytes) -> Registration:
         key=_key(value["public_key"]),
         attestation=value["attestation"],
         config_sha256=value["config_sha256"],
+        version=value["software"]["version"],
         sha256=sha256_hex(data),
     )
 

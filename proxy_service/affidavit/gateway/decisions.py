@@ -54,12 +54,9 @@ class Decisions:
         if not self._repeats(call):
             return self._decided(call)
         permits = self.current.permits
-        principal = call.principal
-        assert principal is not None  # noqa: S101 the path authenticates before it decides
-        # A directory can change whom the same token stands for.
-        stands_for = principal.attribution, principal.person, principal.groups
+        assert call.principal is not None  # noqa: S101 the path authenticates before it decides
         asks = call.inbound.ip, call.session, call.inbound.upstream, call.method, call.target
-        key = (principal.token_sha256, stands_for, asks)
+        key = (call.principal.key, asks)
         known = permits.get(key)
         if known is None:
             if len(permits) >= REMEMBERED:

@@ -33,8 +33,8 @@ class Changes:
         self._recorder = recorder
         self._writing = asyncio.Lock()
 
-    async def make(self, make: Make) -> Entry:
-        """Make a change, store it, and have it on record.
+    async def make(self, make: Make) -> Change:
+        """Make a change, store it, and have it on record; return what was before, and what is now.
 
         Raises:
             ScimProblem: `make` says that it cannot be made.
@@ -48,7 +48,7 @@ class Changes:
                     await (self._take_away if takes_away(*change) else self._give)([change])
                 except Conflict:
                     continue
-                return change[1]
+                return change
         raise Unavailable("others change the same all the time")
 
     async def make_all(self, find: Callable[[], Sequence[Change]]) -> int:

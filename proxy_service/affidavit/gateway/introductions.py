@@ -37,21 +37,21 @@ class Introductions:
         """Return the principal as records carry it, encoded once for each credential."""
         principal = call.principal
         assert principal is not None  # noqa: S101 the path authenticates before it introduces
-        known = self._principals.get(principal.token_sha256)
+        known = self._principals.get(principal.key)
         if known is None:
             return self._encode(principal)
-        self._principals.move_to_end(principal.token_sha256)
+        self._principals.move_to_end(principal.key)
         return known
 
     def know(self, principal: Principal) -> None:
         """Take a principal for introduced: the gateway itself, whose credential is its registration."""
-        self._principals[principal.token_sha256] = self._encode(principal)
+        self._principals[principal.key] = self._encode(principal)
 
     def make(self, call: Call) -> None:
         """Say what this call will name and this writer has not said yet."""
         principal = call.principal
         assert principal is not None  # noqa: S101 the path authenticates before it introduces
-        if principal.token_sha256 not in self._principals:
+        if principal.key not in self._principals:
             self._verified(principal)
         if call.session is not None:
             self._open_session(call, call.session)
@@ -79,7 +79,7 @@ class Introductions:
     def _verified(self, principal: Principal) -> None:
         claims = self._recorder.body(orjson.dumps(principal.credential.body()), self._class)
         encoded, bodies = self._encode(principal)
-        self._principals[principal.token_sha256] = encoded, bodies
+        self._principals[principal.key] = encoded, bodies
         if len(self._principals) > REMEMBERED:
             self._principals.popitem(last=False)
         self._recorder.add(

@@ -99,10 +99,10 @@ class People:
             if not self._failed:
                 _diagnostics.warning("what the directories say cannot be read now: %s", error)
             self._failed = True
-            self._judge()
+            self._lapse()
         except Exception:  # noqa: BLE001 whatever it was: without another look nobody would ever be locked out
             _diagnostics.exception("what the directories say cannot be read, in a way that nobody foresaw")
-            self._judge()
+            self._lapse()
         else:
             self._failed = False
 
@@ -133,6 +133,10 @@ class People:
             _diagnostics.warning("the directory %s is confirmed again", name)
         changed, self._counting, self._silent = counting != self._counting, counting, silent
         return changed
+
+    def _lapse(self) -> None:
+        if self._judge():
+            self._tell()
 
     def _tell(self) -> None:
         if self.standing is not None and self._said != self.roster.inactive:

@@ -179,7 +179,7 @@ class ScimEndpoint:
             resource.check_name(entry, self._people.roster)
             return None, entry
 
-        entry = await self._changes.make(make)
+        _, entry = await self._changes.make(make)
         where = f"{self._base}/{resource.endpoint}/{entry.id}"
         reply = self._shown(resource, request, entry, HTTPStatus.CREATED)
         reply.headers.append((b"location", where.encode()))
@@ -195,14 +195,20 @@ class ScimEndpoint:
             resource.check_name(entry, self._people.roster)
             return before, entry
 
-        return self._shown(resource, request, await self._changes.make(make), HTTPStatus.OK)
+        _, entry = await self._changes.make(make)
+        return self._shown(resource, request, entry, HTTPStatus.OK)
 
     async def _delete(self, resource: ResourceType, request: _Request, entry_id: str) -> Reply:
         def make() -> Change:
+            gone = self._people.roster.buried(request.directory, resource.kind, entry_id)
+            if gone is not None:  # whoever asks again may have asked in vain: that it is deleted goes on record again
+                return gone, gone
             before = self._require(resource, request, entry_id)
             return before, resource.deleted(before, self._clock())
 
-        await self._changes.make(make)
+        before, _ = await self._changes.make(make)
+        if before is not None and before.deleted:
+            raise not_found()
         return Reply(HTTPStatus.NO_CONTENT, [], b"")
 
     def _require(self, resource: ResourceType, request: _Request, entry_id: str) -> Entry:

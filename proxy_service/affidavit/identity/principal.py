@@ -6,6 +6,7 @@ Never holds a token, only its hash.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -49,6 +50,8 @@ class Principal:
         run: The CI run's id.
         claims: The recorded CI claims, by their own names.
         record: The canonical-JSON form of all this, prepared once.
+        key: Names all that is known of it, prepared once: whoever remembers something of a principal remembers it under
+            this, since one token's bearer may lose a sponsor or a group.
         variables: What rules see of it (`principal.…` and `claims`), prepared once; what is absent is the empty text.
     """
 
@@ -65,10 +68,12 @@ class Principal:
     credential: Credential
     record: Mapping[str, Any] = field(init=False, repr=False, compare=False)
     variables: Mapping[str, Any] = field(init=False, repr=False, compare=False)
+    key: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "record", self._record())
         object.__setattr__(self, "variables", self._variables())
+        object.__setattr__(self, "key", hashlib.sha256(repr(self.record).encode("utf-8", "surrogatepass")).hexdigest())
 
     @property
     def token_sha256(self) -> str:

@@ -88,7 +88,8 @@ def iban(found: bytes) -> Ranges:
     for end, char in enumerate(found, 1):
         taken += char not in b" -"
         if taken == length:
-            if is_iban(found[:end].upper().replace(b" ", b"").replace(b"-", b"")):
+            alone = not found[end : end + 1].isalnum()
+            if alone and is_iban(found[:end].upper().replace(b" ", b"").replace(b"-", b"")):
                 yield 0, end
             return
 

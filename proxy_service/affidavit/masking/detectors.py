@@ -65,7 +65,8 @@ _CREDENTIALS = (
     Detector(name="github-token", pattern=r"\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{22,})"),
     Detector(
         name="gitlab-token",
-        pattern=r"\b(?:glpat|gldt|glrt|glsoat|glcbt|glptt|glft|glimt|glagent|gloas|glffct)-[A-Za-z0-9_=-]{20,}",
+        pattern=r"\b(?:glpat|gldt|glrt|glsoat|glcbt|glptt|glft|glimt|glagent|gloas|glffct)-[A-Za-z0-9_=-]{20,}(?:\.[A-Za-z0-9_]{2,})*"
+        r"|\bGR1348941[A-Za-z0-9_-]{20}",
     ),
     Detector(name="slack-token", pattern=r"\b(?:xox[abeoprs](?:\.xox[bp])?-[A-Za-z0-9-]{10,}|xapp-[0-9]-[A-Za-z0-9-]{10,})"),
     Detector(name="slack-webhook", pattern=r"hooks\.slack\.com/(?:services|workflows|triggers)/([A-Za-z0-9+/]{20,})"),
@@ -140,7 +141,7 @@ _PERSONAL = (
     ),
     Detector(
         name="phone-international",
-        pattern=r"(?:^|[^0-9A-Za-z+.])((?:\+|00 ?)[1-9][0-9]{0,2}(?:[ ./-]{0,2}\(?[0-9]{1,12}\)?){1,6})\b",
+        pattern=r"(?:^|[^0-9A-Za-z+.])((?:\+|00 )[1-9][0-9]{0,2}(?:[ ./-]{0,2}\(?[0-9]{1,12}\)?){1,6})\b",
         check=plausible.phone,
     ),
     Detector(

@@ -43,7 +43,7 @@ class Expression:
 
     def occurs(self, text: bytes) -> bool:
         """Tell whether a text has anything of it."""
-        return self._match(_UNANCHORED, text, 0, len(text))[0][0] >= 0
+        return bool(self._match(_UNANCHORED, text, 0, len(text))[0][0] >= 0)
 
     def spans(self, text: bytes) -> Iterator[tuple[int, int]]:
         """Yield what is found from left to right: the first group that took part, or all of the match."""
@@ -108,7 +108,7 @@ class ExpressionSet:
         self._set.Add(_SENTINEL)
         self._set.Compile()
         # A set that has too little memory for its automaton says "nothing" to everything.
-        if self._set.Match(_SENTINEL.encode()) != [len(patterns)]:
+        if len(patterns) not in (self._set.Match(_SENTINEL.encode()) or ()):
             raise BadExpression("the patterns together are too large")
         self._match = self._set._set.Match  # noqa: SLF001
 

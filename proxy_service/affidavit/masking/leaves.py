@@ -19,6 +19,7 @@ def with_leaves(value: Any, leaves: Iterable[_Leaf]) -> Any:
     """Return a value with other leaves; the value itself, which is never changed, where there are none.
 
     Args:
+        value: Parsed JSON.
         leaves: Each at a place that is there.
     """
     copies: dict[tuple[Step, ...], Any] = {}

@@ -126,6 +126,7 @@ class Sieve:
         """Mask one text that stands beside a message, such as a header's value.
 
         Args:
+            text: The value, decoded.
             where: As masks say it: `header:<name>`.
 
         Raises:
@@ -137,11 +138,7 @@ class Sieve:
         return Masked(
             text if kept is data else kept.decode("utf-8", "surrogatepass"),
             text if passed_on is data else passed_on.decode("utf-8", "surrogatepass"),
-            tuple(
-                Mask(rule, view, count, where)
-                for view, told in (("recorded", recorded), (self.sent_view, sent))
-                for rule, count in _counted(told).items()
-            ),
+            _beside(recorded, "recorded", where) + _beside(sent, self.sent_view, where),
         )
 
     def _plainly(self, text: str) -> str:
@@ -214,6 +211,10 @@ class Masker:
 
 def _plain(rule: str, _: bytes) -> bytes:
     return Tokens.plain(rule).encode()
+
+
+def _beside(told: Iterable[tuple[str, int, int]], view: View, where: str) -> tuple[Mask, ...]:
+    return tuple(Mask(rule, view, count, where) for rule, count in _counted(told).items())
 
 
 def _counted(told: Iterable[tuple[str, int, int]]) -> dict[str, int]:

@@ -13,14 +13,9 @@ from affidavit.masking.checks import Ranges
 
 _DNI_LETTERS = b"TRWAGMYFPDXBNJZSQVHLCKE"
 _NINO_NEVER = frozenset({b"BG", b"GB", b"KN", b"NK", b"NT", b"TN", b"ZZ"})
-_ODD = {
-    char: value
-    for char, value in zip(
-        b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ",
-        (1, 0, 5, 7, 9, 13, 15, 17, 19, 21) + (1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23),
-        strict=True,
-    )
-}  # fmt: skip
+_ODD_DIGITS = (1, 0, 5, 7, 9, 13, 15, 17, 19, 21)
+_ODD_LETTERS = (*_ODD_DIGITS, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23)
+_ODD = dict(zip(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ", _ODD_DIGITS + _ODD_LETTERS, strict=True))
 
 
 def us_ssn(found: bytes) -> Ranges:

@@ -14,9 +14,10 @@ import re
 from affidavit.masking.checks import Ranges, entropy_of, is_luhn
 
 _PLACEHOLDER = re.compile(
-    rb"""(?ix)[*.x_-]+ | <.* | \$.* | \{.* | %.*% | \[.* | \(.* | null|none|nil|true|false|undefined|required|optional
-    |string|redacted|hidden|secret|password|changeme|.*(?:your|example|placeholder|insert|dummy).*
-    |(?:process\.env|os\.environ|os\.getenv|getenv|env|config|settings|self|this)[.(\[].*"""
+    rb"""(?ix)[*.x_-]+ | <[^<>]*>? | \$[\w{(].* | \{+[\w\s.:$-]*\}* | %\w+% | \[[\w\s.:-]*\]? | \(.* | [\w.]+[(\[].*
+    |null|none|nil|true|false|undefined|required|optional|string|redacted|hidden|secret|password|changeme
+    |.*(?:your|example|placeholder|insert|dummy).*
+    |(?:process\.env|os\.environ|config|settings|self|this|env|request)\..*"""
 )
 _RANDOM_BITS = 3.0  # bits a character
 _LETTER, _DIGIT, _UPPER, _LOWER = (re.compile(one) for one in (rb"[A-Za-z]", rb"[0-9]", rb"[A-Z]", rb"[a-z]"))

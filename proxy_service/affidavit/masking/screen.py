@@ -7,7 +7,7 @@ Source: architecture "Speed": patterns matched as one set before any is run alon
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 

@@ -29,7 +29,8 @@ def joined(spans: Iterable[Span], kept: Sequence[Range]) -> list[Span]:
 
 def _around(span: Span, kept: Sequence[Range]) -> Iterator[Span]:
     at, end, rule = span
-    for first, last in kept[max(0, bisect_right(kept, (at, 0)) - 1) :]:
+    for i in range(max(0, bisect_right(kept, (at, 0)) - 1), len(kept)):
+        first, last = kept[i]
         if first >= end:
             break
         if at < first:

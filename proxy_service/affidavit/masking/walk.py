@@ -99,9 +99,12 @@ class Walk:
     _inner: int = 0
 
     def value(self, value: Any) -> Any:
-        """Return a JSON value with its leaves masked; the same object where nothing was."""
-        found = self.screen.find_in(value)
-        return value if found is None else self._node(value, (), found, None)
+        """Return a JSON value with its leaves masked; the same object where nothing was; raises `MaskingFailed`."""
+        try:
+            found = self.screen.find_in(value)
+            return value if found is None else self._node(value, (), found, None)
+        except _UNEXPECTED as error:
+            raise MaskingFailed(_first(self.screen), f"could not be tried ({type(error).__name__})") from error
 
     def plain(self, text: bytes) -> tuple[bytes, list[tuple[str, int, int]]]:
         """Return a text that is no JSON, masked, with each token's rule and range in the result."""
@@ -177,7 +180,7 @@ class Walk:
             return self._number(leaf, path, found)
         if len(leaf) < _SHORTEST:
             return leaf
-        return self._tell(path, leaf, self._any_text(leaf, path, found))
+        return self._tell(path, leaf, self._any_text(leaf, found))
 
     def _number(self, leaf: Any, path: tuple[Step, ...], found: Found) -> Any:
         """A card's number may be written as a number."""
@@ -196,7 +199,7 @@ class Walk:
         self._spend(rule)
         return self._tell(path, leaf, self.replacement(rule, text).decode())
 
-    def _any_text(self, leaf: str, path: tuple[Step, ...], found: Found) -> str:
+    def _any_text(self, leaf: str, found: Found) -> str:
         data = leaf.encode("utf-8", "surrogatepass")
         if leaf[0] in "{[" and self._inner < MAX_INNER:
             inside = self._json_inside(leaf, data, found)
@@ -236,7 +239,7 @@ class Walk:
         if found is None:
             return None
         self._inner += 1
-        inside = self._any_text(text, (), found) if text else text
+        inside = self._any_text(text, found) if text else text
         self._inner -= 1
         return inside
 
@@ -257,6 +260,10 @@ class Walk:
             if not spans:
                 return text
             text = self._replaced(text, spans)
+            again = self.screen.find(self._blanked(text))  # what is left may look like something else now
+            if again is None:
+                return text
+            found = again
         return self._replaced(text, [(0, len(text), spans[0][2])])  # rules that never come to an end get all of it
 
     def _replaced(self, text: bytes, spans: Sequence[Span]) -> bytes:
@@ -268,6 +275,7 @@ class Walk:
 
     def _all_spans(self, text: bytes, found: Found) -> Sequence[Span]:
         kept = [match.span() for match in self.tokens.finditer(text)] if b"[masked:" in text else []
+        text = self._blanked(text) if kept else text
         spans: list[Span] = []
         for rule, probe, _ in found.probes:
             spans += ((start, end, rule) for start, end in self._spans_of(rule, probe, text))
@@ -276,6 +284,10 @@ class Walk:
             self._spend(rule)
         return result
 
+    def _blanked(self, text: bytes) -> bytes:
+        """Return a text in whose tokens nothing can be found."""
+        return self.tokens.sub(lambda match: b"\0" * len(match[0]), text)
+
     def _spans_of(self, rule: str, probe: Any, text: bytes) -> list[tuple[int, int]]:
         try:
             spans: list[tuple[int, int]] = []
@@ -283,7 +295,7 @@ class Walk:
                 spans.append(span)
                 if len(spans) > MAX_MASKS:
                     raise MaskingFailed(rule, f"found more than {MAX_MASKS} values in one message")
-        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        except _UNEXPECTED as error:
             raise MaskingFailed(rule, f"failed ({type(error).__name__})") from error
         return spans
 
@@ -293,6 +305,7 @@ class Walk:
             raise MaskingFailed(rule, f"found more than {MAX_MASKS} values in one message")
 
 
+_UNEXPECTED = (ArithmeticError, LookupError, RecursionError, TypeError, ValueError)
 _DEPTH_LOOKED_AHEAD = 12  # each level costs a print of the message
 _SHORTEST = 3  # characters; a card's verification number
 _SHORTEST_SECRET = 12  # characters of a credential that can stand in a name

@@ -36,8 +36,8 @@ from affidavit.gateway.doorman import Doorman
 from affidavit.gateway.forward import HttpForwarder
 from affidavit.gateway.in_force import InForce
 from affidavit.gateway.introductions import Introductions
-from affidavit.gateway.masks import Masks
 from affidavit.gateway.listing import Listing, own_permit
+from affidavit.gateway.masks import Masks
 from affidavit.gateway.people import People
 from affidavit.gateway.ports import DefinitionLedger, Telemetry
 from affidavit.gateway.reading import Reading

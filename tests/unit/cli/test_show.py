@@ -182,6 +182,20 @@ def test_rejected_credentials_openings_and_ends_are_told(ledger, gateway, shown)
     assert "session" in out
 
 
+def test_what_a_directory_says_is_told(ledger, gateway, shown):
+    usual = {"directory": "okta", "id": "7", "what": "user", "email": "ana@example.com"}
+    gateway.say("directory:changed", **usual, how="created", active=True)
+    gateway.say("directory:changed", **usual, how="changed", active=False)
+    gateway.say("directory:changed", **usual | {"what": "group", "email": None}, how="deleted", active=False)
+    gateway.close()
+    ledger.settle()
+
+    said = shown()
+    assert "the directory okta says: user ana@example.com created, active" in said
+    assert "the directory okta says: user ana@example.com changed, not active" in said
+    assert "the directory okta says: group 7 deleted" in said
+
+
 def test_a_kind_that_is_not_known_is_shown_with_its_fields(ledger, gateway, shown):
     """evidence-format section 5: a reader keeps it; it never drops it."""
     gateway.say("weather:observed", sky="grey")
@@ -369,7 +383,14 @@ def test_fields_of_any_form_are_shown_without_a_complaint(ledger, gateway, shown
         gateway.say("call:requested", call=value, method=value, request=value)
         gateway.say("call:requested", call=f"c-{value}", method=value, request=value)
         gateway.say("call:answered", call=f"c-{value}", status=value, outcome=value, response=value, duration_us=value)
-        for kind in ("identity:rejected", "session:opened", "policy:loaded", "tool:defined", "log:gap"):
+        for kind in (
+            "identity:rejected",
+            "directory:changed",
+            "session:opened",
+            "policy:loaded",
+            "tool:defined",
+            "log:gap",
+        ):
             gateway.say(kind, principal=value, client=value, issuer=value, reason=value, count=value, about=value)
     ledger.settle()
 

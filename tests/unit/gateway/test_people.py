@@ -9,6 +9,8 @@ from dataclasses import replace
 
 import pytest
 
+from affidavit.adapters.embedded.roster import SqliteRoster
+from affidavit.adapters.gcp.roster import FirestoreRoster
 from affidavit.clock import SECOND
 from affidavit.errors import Conflict, OutcomeUnknown, Unavailable
 from affidavit.gateway.directory_changes import Changes, takes_away
@@ -17,6 +19,7 @@ from affidavit.gateway.people import LOOK, People
 from affidavit.identity.directory import CONFIRMED, Sponsor
 from affidavit.identity.reading import ReadUser
 from affidavit.identity.roster import Entry
+from fakes.firestore import Database
 from fakes.house import StillClock
 from fakes.rosters import MemoryRoster
 
@@ -89,6 +92,17 @@ def store():
     return MemoryRoster()
 
 
+@pytest.fixture(params=["sqlite", "firestore"])
+def real_store(request, tmp_path):
+    """What two processes open, each for itself."""
+    if request.param == "sqlite":
+        yield lambda: SqliteRoster(tmp_path / "state.sqlite")
+        return
+    database = Database.of(request.getfixturevalue("firestore_emulator"))
+    yield lambda: FirestoreRoster(database.open())
+    database.close()
+
+
 @pytest.fixture
 async def one(store, clock):
     return Instance(store, clock)
@@ -127,6 +141,21 @@ async def test_what_one_instance_hears_the_other_knows_at_its_next_look(one, oth
     await other.people.look()
     assert one.sponsor is other.sponsor is None
     assert one.told[-1] == other.told[-1] == {ANA: "okta"}
+
+
+async def test_so_it_is_over_what_instances_really_share(real_store, clock):
+    one, other = Instance(real_store(), clock), Instance(real_store(), clock)
+    await one.changes.make(lambda: (None, user()))
+    await other.people.look()
+    assert other.sponsor == ANA
+
+    await other.changes.make(lambda: (user(), user(version=2, active=False)))
+    await one.people.look()
+
+    assert one.sponsor is other.sponsor is None
+    assert one.told[-1] == other.told[-1] == {ANA: "okta"}
+    one.people.store.close()
+    other.people.store.close()
 
 
 async def test_nothing_is_told_where_nothing_has_changed(one):

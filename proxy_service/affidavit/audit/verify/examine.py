@@ -19,6 +19,7 @@ from affidavit.audit.verify.facts import ABSENT, ALTERED, MALFORMED, UNREADABLE,
 from affidavit.audit.verify.kinds import OPENED, is_known, may_say
 from affidavit.audit.verify.readable import Readable
 from affidavit.audit.verify.records import Record, RecordReader
+from affidavit.audit.verify.rerun import Reruns
 from affidavit.audit.verify.telling import Place, Telling, shown
 from affidavit.clock import Micros
 from affidavit.errors import Malformed, Unavailable, VerificationFailed
@@ -42,6 +43,7 @@ class Examiner:
         self._buckets = buckets
         self._keys = CallKeys(seed)
         self._reader = RecordReader()
+        self.reruns = Reruns(buckets)
 
     def committed(self, name: str, sha256: str, count: int, key: bytes, role: str) -> SegmentFacts:
         """Examine a segment that a commit names.
@@ -73,7 +75,8 @@ class Examiner:
 
     def examine(self, object_: str, segment: Segment, key: bytes, role: str) -> SegmentFacts:
         """Examine an opened segment; arguments as for `committed`."""
-        telling = Telling(self._keys, object_, role or None)
+        again = self._buckets.bodies.given and bool(segment.bodies) and self.reruns.has_masking(segment.writer)
+        telling = Telling(self._keys, object_, role or None, said=[] if again else None)
         records = _Records(segment, self._reader, telling)
         if key and not is_signed(segment, key):
             records.say("segments", 0, "a signature by the writer's registered key", "one that does not verify")
@@ -100,6 +103,7 @@ class Examiner:
             bodies_checked=contents.bodies_checked,
             masks_checked=contents.masks_checked,
             masks_unchecked=contents.masks_unchecked,
+            said=telling.said or (),
         )
 
 

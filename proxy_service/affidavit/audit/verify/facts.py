@@ -104,6 +104,7 @@ class SegmentFacts(NamedTuple):
         absent: Forms of `AbsentBodies`.
         bodies: Classes of which the bodies object is there.
         bodies_checked, masks_checked, masks_unchecked: Numbers.
+        said: Bodies of calls that are to be looked at again, as `Telling` has them.
     """
 
     state: int
@@ -124,3 +125,4 @@ class SegmentFacts(NamedTuple):
     bodies_checked: int = 0
     masks_checked: int = 0
     masks_unchecked: int = 0
+    said: Sequence[tuple[Any, ...]] = ()

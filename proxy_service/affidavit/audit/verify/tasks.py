@@ -16,7 +16,7 @@ from affidavit.audit.verify.readable import Readable
 from affidavit.errors import Malformed, Unavailable, VerificationFailed
 from affidavit.evidence.names import checkpoint_name
 
-SEGMENT, CHECKPOINT, BUNDLE = range(3)  # what a task is; the rest of the tuple are its arguments
+SEGMENT, CHECKPOINT, BUNDLE, AGAIN = range(4)  # what a task is; the rest of the tuple are its arguments
 
 Task = tuple[Any, ...]
 KeptCheckpoint = tuple[str, str, int, bytes]  # what it is (`ok`, `absent`, `wrong`, `unread`), why not, size, root
@@ -46,6 +46,8 @@ class Tasks:
         kind, *arguments = task
         if kind == SEGMENT:
             return tuple(self.examiner.committed(*arguments))
+        if kind == AGAIN:
+            return tuple(self.examiner.reruns.segment(*arguments))
         if kind == CHECKPOINT:
             return kept_checkpoint(self._buckets.evidence, self._keys, *arguments)
         log = self._buckets.log

@@ -60,6 +60,8 @@ class Telling:
         mentions: Of bodies, in the order of the records' bytes.
         digests: Offset, body hash and stated SHA-256 of bytes that must have it; with what they are.
         masked: Offset, `masks` and the reference of the body that they are about.
+        said: Of bodies of calls that are to be looked at again: event, offset, the call's number and, where they are
+            known, policy, upstream and target. None where nothing of this writer is.
         closed: A `writer:closed` was met.
     """
 
@@ -72,6 +74,7 @@ class Telling:
     details: list[tuple[Any, ...]] = field(default_factory=list)
     digests: list[tuple[int, str, str, str]] = field(default_factory=list)
     masked: list[tuple[int, Any, Any]] = field(default_factory=list)
+    said: list[tuple[Any, ...]] | None = None
     closed: bool = False
     _named: set[tuple[str, str]] = field(default_factory=set)
 
@@ -120,6 +123,7 @@ class Telling:
         if key is not None:
             code = CallEvent.REQUESTED if allowed else CallEvent.REQUESTED_TO_REFUSE
             self.calls.add(key, code, place.offset)
+            self._say(CallEvent.REQUESTED, record, place, key)
         if approval is not None:
             self._approved_call(record, approval, place)
         self._masks(record, "request", place)
@@ -129,6 +133,7 @@ class Telling:
         key = self._call(record, place)
         if key is not None:
             self.calls.add(key, CallEvent.REFUSED, place.offset)
+            self._say(CallEvent.REFUSED, record, place, key)
         self._policy(record, place, required=False)
         self._definition(record, place)
         self._masks(record, "request", place)
@@ -140,6 +145,7 @@ class Telling:
             self.wrong("calls", place, "an event's number", shown(event))
         elif key is not None:
             self.calls.add(key, CallEvent.STREAMED, place.offset, event)
+            self._say(CallEvent.STREAMED, record, place, key)
         self._masks(record, "response", place)
 
     def call_answered(self, record: Record, place: Place) -> None:
@@ -147,6 +153,7 @@ class Telling:
         key = self._call(record, place)
         if key is not None:
             self.calls.add(key, CallEvent.ANSWERED, place.offset)
+            self._say(CallEvent.ANSWERED, record, place, key)
         self._masks(record, "response", place)
 
     def call_withheld(self, record: Record, place: Place) -> None:
@@ -254,6 +261,15 @@ class Telling:
         bound |= {name: principal.get(name) if type(principal) is dict else None for name in _BINDING_PRINCIPAL}
         bound["policy_digest"] = policy.get("digest") if type(policy) is dict else None
         self._tell(APPROVED_CALL, place, approval["id"], approval["binding_sha256"], record.get("call"), bound)
+
+    def _say(self, code: CallEvent, record: Record, place: Place, key: int) -> None:
+        if self.said is None:
+            return
+        policy, upstream, target = record.get("policy"), record.get("upstream"), record.get("target") or ""
+        digest = policy.get("digest") if type(policy) is dict else None
+        known = type(digest) is str and type(upstream) is str and type(target) is str
+        if code != CallEvent.STREAMED or record.get("response") is not None:
+            self.said.append((int(code), place.offset, key, (digest, upstream, target) if known else None))
 
     def _masks(self, record: Record, content: str, place: Place) -> None:
         masks = record.get("masks")

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from affidavit.audit.commit import NamedSegment
+from affidavit.audit.verify.again import Again
 from affidavit.audit.verify.approvals import Approvals
 from affidavit.audit.verify.attestations import Attestations
 from affidavit.audit.verify.chains import At, Chains
@@ -27,11 +28,12 @@ from affidavit.audit.verify.pool import Inline, Pool, Processes
 from affidavit.audit.verify.registrations import Registered, Registrations
 from affidavit.audit.verify.report import Findings, Report
 from affidavit.audit.verify.request import Request
+from affidavit.audit.verify.rerun import Rerun
 from affidavit.audit.verify.salvage import first_altered, first_altered_entry
 from affidavit.audit.verify.statements import Statements
 from affidavit.audit.verify.strays import Followed, Strays
 from affidavit.audit.verify.survey import Survey, survey
-from affidavit.audit.verify.tasks import BUNDLE, CHECKPOINT, SEGMENT, Task, Tasks
+from affidavit.audit.verify.tasks import AGAIN, BUNDLE, CHECKPOINT, SEGMENT, Task, Tasks
 from affidavit.audit.verify.threads import Threads
 from affidavit.audit.verify.tree import Tree
 from affidavit.audit.verify.waiting import Waiting
@@ -75,6 +77,8 @@ class Verification:
     disposed: int = 0
     masks_unchecked: int = 0
     later: int = 0
+    again: Again = field(default_factory=Again)
+    _again: list[Task] = field(default_factory=list)
     unreadable: bool = False
     tasks: Tasks = field(init=False)
     walk: Walk = field(init=False)
@@ -157,20 +161,28 @@ class Verification:
         return self.reader.read()
 
     def _follow(self, pool: Pool, as_of: Micros) -> None:
-        ahead: deque[Step] = deque()
+        ahead: deque[Step | int] = deque()  # and tickets of segments that are looked at again
         jobs = 0
         while True:
             while jobs < JOBS_AHEAD and (stored := self.next()) is not None:
-                ahead.append(self._ask(pool, stored))
-                jobs += len(ahead[-1].tickets)
+                asked = self._ask(pool, stored)
+                ahead.append(asked)
+                jobs += len(asked.tickets)
             if not ahead:
                 return
             step = ahead.popleft()
+            if isinstance(step, int):
+                self._take_again(*_results(pool, [step]))
+                jobs -= 1
+                continue
             self.take(step, _results(pool, step.tickets))
             jobs -= len(step.tickets)
             self.walk.end = step.stored.commit.size
             self.later += step.stored.commit.time > as_of + MINUTE
             self.request.progress(step.stored.commit.size, self.seen.size)
+            ahead.extend(pool.submit([task]) for task in self._again)
+            jobs += len(self._again)
+            self._again.clear()
 
     def _ask(self, pool: Pool, stored: StoredCommit) -> Step:
         """Ask for all the work on a commit that needs no order."""
@@ -218,6 +230,8 @@ class Verification:
             self._fail_segment(named, facts)
         self.unreadable = self.unreadable or facts.state == UNREADABLE
         self.chains.take(named, facts, at)
+        if (again := self.again.take(named, facts)) is not None:
+            self._again.append((AGAIN, *again))
         if facts.state == WHOLE:
             self.tree.add(facts.leaves)
         else:
@@ -228,6 +242,12 @@ class Verification:
         self.unknown.update(dict(facts.unknown))
         for absent in facts.absent:
             self._judge_absent(AbsentBodies(*absent))
+
+    def _take_again(self, form: tuple[Any, ...]) -> None:
+        rerun = Rerun(*form)
+        self.again.add(rerun)
+        self.findings.count("masks", rerun.checked)
+        self.findings.fail_all(rerun.findings)
 
     def _fail_segment(self, named: NamedSegment, facts: SegmentFacts) -> None:
         name = parse_segment_name(named.name)
@@ -344,8 +364,10 @@ class Verification:
             unread("masks", "bodies/", "no body buckets were given")
         if self.masks_unchecked:
             note("masks", f"{self.masks_unchecked} masks are in headers or in bodies that are gone, and not checked")
-        if self.findings.results["bodies"].checked:
-            note("masks", "the policy then in force was not run over the recorded bodies again: unchecked")
+        if self.again.notes:
+            note("masks", f"{self.again.notes} findings are of detectors that the recording version did not have yet")
+        if self.again.unchecked:
+            note("masks", f"{self.again.unchecked} bodies are gone, or of calls that began before what was read")
 
 
 def _results(pool: Pool, tickets: list[int]) -> Iterator[Any]:

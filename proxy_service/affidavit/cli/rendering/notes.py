@@ -76,6 +76,15 @@ def _revoked(record: Fields) -> Line:
     return Line(f"{_flat(record.get('what'))} revoked by {_flat(record.get('by'))}: {text(record.get('reason'))}", BAD)
 
 
+def _directory(record: Fields) -> Line:
+    who = text(record.get("email")) or text(record.get("id"))
+    active = "" if record.get("what") != "user" else ", active" if record.get("active") is True else ", not active"
+    said = f"{text(record.get('what'))} {who} {text(record.get('how'))}{active}"
+    return Line(
+        f"the directory {text(record.get('directory'))} says: {said}", BAD if active == ", not active" else QUIET
+    )
+
+
 def _session_opened(record: Fields) -> Line:
     by = words.who(mapping(record.get("principal")), text(record.get("writer")))
     return Line(f"session {words.short(record.get('session'))} opened: {by}")
@@ -140,6 +149,7 @@ _SAYS: Mapping[str, Callable[[Fields], Line]] = {
     "approval:requested": _approval("requested", DOUBTFUL),
     "approval:revoked": _approval("revoked", BAD),
     "call:withheld": _withheld,
+    "directory:changed": _directory,
     "identity:rejected": _rejected,
     "identity:revoked": _revoked,
     "identity:verified": _verified,

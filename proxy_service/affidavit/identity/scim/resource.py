@@ -5,6 +5,7 @@ Source: RFC 7644 sections 3.3 to 3.6; RFC 7643 section 3.1.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from http import HTTPStatus
@@ -15,6 +16,8 @@ from affidavit.identity.roster import Entry, Kind, Roster
 from affidavit.identity.scim.attributes import EXTERNAL_ID, Attributes, clean
 from affidavit.identity.scim.patch import patch
 from affidavit.identity.scim.problem import ScimProblem, bad_value, not_found
+
+MAX_KEPT = 900_000  # bytes; a document of Firestore holds 1 MiB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +52,7 @@ class ResourceType:
     def create(self, body: Any, *, directory: str, entry_id: str, now: Micros) -> Entry:
         """Return a new entry; raises `ScimProblem`."""
         attributes = self.settle(clean(self.all_attributes, _object(body)), None)
+        _check_size(attributes)
         return Entry(
             directory=directory,
             kind=self.kind,
@@ -117,6 +121,7 @@ class ResourceType:
             return entry
         active = attributes.get("active") is True if self.kind == "user" else True
         name = self._name(attributes)
+        _check_size(attributes)
         return replace(entry, version=entry.version + 1, name=name, active=active, modified=now, attributes=attributes)
 
     def _name(self, attributes: Mapping[str, Any]) -> str:
@@ -129,6 +134,13 @@ class ResourceType:
 def etag(entry: Entry) -> str:
     """Return what names a state of an entry (RFC 7644 section 3.14)."""
     return f'W/"{entry.version}"'
+
+
+def _check_size(attributes: Mapping[str, Any]) -> None:
+    if len(json.dumps(attributes)) > MAX_KEPT:
+        raise ScimProblem(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"Of one resource at most {MAX_KEPT} bytes are kept: make it smaller."
+        )
 
 
 def _object(body: Any) -> Mapping[str, Any]:

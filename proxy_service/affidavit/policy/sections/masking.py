@@ -53,7 +53,7 @@ Words = Annotated[list[Annotated[str, text(_word)]], _Some]
 
 class MaskingSection(Section):
     name: Name
-    fields: Words | None = None  # type: ignore[assignment]  # a deprecated method of pydantic's has this name
+    fields: Words | None = None
     pointers: Annotated[list[Annotated[str, text(_pointer)]], _Some] | None = None
     pattern: Annotated[str, text(_pattern)] | None = None
     check: Check | None = None

@@ -166,7 +166,8 @@ def test_every_kind_is_said_by_those_who_may_and_by_no_others():
     """Section 5, the column "role", copied here once more."""
     may = {
         "gateway": "writer:alive policy:loaded issuer:keys tool:defined tool:accepted identity:verified "
-        "identity:proof identity:rejected identity:revoked session:opened session:closed call:requested call:refused call:streamed "
+        "identity:proof identity:rejected identity:revoked directory:changed session:opened session:closed "
+        "call:requested call:refused call:streamed "
         "call:answered call:withheld approval:requested approval:consumed approval:notified approval:expired",
         "console": "writer:alive identity:rejected approval:decided approval:cancelled approval:revoked evidence:read "
         "evidence:exported",
