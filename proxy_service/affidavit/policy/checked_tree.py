@@ -25,7 +25,7 @@ class Node:
     """One node.
 
     Attributes:
-        name: The text of a `text`, the name of an `ident`, the function of a `call`.
+        name: The text of a `text`, the name of an `ident`, the function of a `call`, the variable of a `comprehension`.
         children: Receiver and arguments of a `call`; elements of a `list`; whatever an `other` is made of.
     """
 
@@ -85,7 +85,11 @@ def _expr(data: bytes) -> Node:
         if number == _STRUCT:
             return Node("other", "", tuple(_entries(value)))
         if number == _COMPREHENSION:
-            return Node("comprehension", "", tuple(_expr(part) for at, part in _fields(value) if at in (2, 4, 5, 6, 7)))
+            return Node(
+                "comprehension",
+                _text(value, 1),
+                tuple(_expr(part) for at, part in _fields(value) if at in (2, 4, 5, 6, 7)),
+            )
     return Node("other")
 
 

@@ -108,7 +108,7 @@ class Language:
         _check_patterns(tree)
         return Condition(
             text=text,
-            names=frozenset(self._mentioned(text)),
+            names=frozenset(self._mentioned(text, tree)),
             expression=expression,
             pins=pins_of(tree),
             loops=any(node.kind == "comprehension" for node in tree.walk()),
@@ -121,9 +121,12 @@ class Language:
     def _all_but(self, name: str) -> dict[str, cel.Type]:
         return {other: kind for other, kind in self._variables.items() if other != name}
 
-    def _mentioned(self, text: str) -> Iterable[str]:
-        for name, environment in self._without.items():
-            if name.rpartition(".")[2] in text and not _compiles(environment, text):
+    def _mentioned(self, text: str, tree: Node) -> Iterable[str]:
+        said = {node.name.removeprefix(".") for node in tree.walk() if node.kind == "ident"}
+        own = {node.name for node in tree.walk() if node.kind == "comprehension"}
+        for name in said & self._without.keys():
+            # What a macro calls its elements may be called as a variable is, and mean no variable.
+            if name not in own or not _compiles(self._without[name], text):
                 yield name
 
     def _explain(self, complaint: str) -> BadCondition:

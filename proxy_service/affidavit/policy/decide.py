@@ -190,7 +190,7 @@ class Policy:
 
     def _explained(self, rule: Rule, facts: Facts) -> Explained:
         values = self._around.values(sorted(rule.when.names), facts)
-        outcome = rule.when.evaluate(RULES.bind(values))
+        outcome = None if _is_too_long(rule, facts) else rule.when.evaluate(RULES.bind(values))
         return Explained(rule=rule, outcome=outcome, matches=rule.matches(outcome), values=values)
 
     def _candidates(self, facts: Facts, unknown: Collection[str] = ()) -> Candidates[Rule]:
@@ -207,7 +207,7 @@ class Policy:
         cheap = self._bind(candidates.cheap, facts, unknown)
         whole: Any = None
         for rule in candidates.rules:
-            if facts.size > LOOPED and rule.when.loops and "arguments" in rule.when.names:
+            if _is_too_long(rule, facts):
                 yield rule, None
             elif rule.when.names.isdisjoint(STATEMENT):
                 yield rule, rule.when.evaluate(cheap)
@@ -241,6 +241,11 @@ class Policy:
 def _attribution(facts: Facts) -> str:
     attribution: str = facts.principal["principal.attribution"]
     return attribution
+
+
+def _is_too_long(rule: Rule, facts: Facts) -> bool:
+    """Tell whether a condition would go over more than it may; it fails without being tried."""
+    return facts.size > LOOPED and rule.when.loops and "arguments" in rule.when.names
 
 
 def _possible(rule: Rule, variables: Any) -> bool:

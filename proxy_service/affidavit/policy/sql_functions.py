@@ -90,8 +90,7 @@ BEFORE_BRACKET = _words(
 
 # Words that no statement that only reads has need of, unless as a name in quotes.
 WRITING = _words(
-    "alter call copy create delete drop exec execute export grant insert into merge nextval procedure revoke truncate",
-    "update",
+    "alter call copy create delete drop exec execute export grant insert into merge procedure revoke truncate update",
 )
 # Transact-SQL needs nothing between two statements: `SELECT a DELETE FROM t` is two.
 TSQL_STARTERS = WRITING | _words(

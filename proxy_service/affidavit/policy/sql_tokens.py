@@ -36,10 +36,8 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 _IN_BRACKETS = re.compile(r"\[[A-Za-z0-9_ .-]+\]")  # a name in Transact-SQL and SQLite
-_BRACKETED_NAMES = frozenset({"tsql", "fabric", "sqlite"})
-_BACKTICKED_NAMES = frozenset(
-    {"mysql", "bigquery", "sqlite", "spark", "spark2", "databricks", "hive", "clickhouse", "doris", "starrocks"}
-)
+_BRACKETED_NAMES = frozenset({"tsql", "sqlite"})
+_BACKTICKED_NAMES = frozenset({"mysql", "bigquery", "sqlite"})
 _PREFIXES = frozenset({"b", "e", "n", "r", "x", "br", "rb", "date", "time", "timestamp", "datetime", "interval"})
 _OPENS, _CLOSES = frozenset("(["), frozenset(")]")
 
@@ -51,10 +49,12 @@ class Token:
     Attributes:
         kind: `quoted` is a name or a text, by the dialect; `text` is a text in all.
         said: A word or sign in lower case; of others, the text itself.
+        apart: Whether a blank or a comment stands before it.
     """
 
     kind: Kind
     said: str
+    apart: bool = False
 
 
 def tokens_of(text: str, dialect: str) -> Sequence[Token] | None:
@@ -63,6 +63,7 @@ def tokens_of(text: str, dialect: str) -> Sequence[Token] | None:
         return None
     tokens: list[Token] = []
     at = depth = indexes = 0
+    apart = False
     while at < len(text):
         if text[at] == "[" and dialect in _BRACKETED_NAMES:
             found, kind = _IN_BRACKETS.match(text, at), "quoted"
@@ -72,7 +73,7 @@ def tokens_of(text: str, dialect: str) -> Sequence[Token] | None:
         if found is None or len(tokens) >= MAX_TOKENS:
             return None
         if kind != "blank":
-            token = _token(kind, found[0], text, at, dialect)
+            token = _token(kind, found[0], text, at, dialect, apart=apart)
             if token is None:
                 return None
             indexes += token.said == "[" and bool(tokens) and tokens[-1].said == "]"
@@ -80,22 +81,23 @@ def tokens_of(text: str, dialect: str) -> Sequence[Token] | None:
             depth += (token.said in _OPENS) - (token.said in _CLOSES)
             if not 0 <= depth <= MAX_DEPTH or indexes > MAX_INDEXES:
                 return None
+        apart = kind == "blank"
         at = found.end()
     return tokens
 
 
-def _token(kind: str, said: str, text: str, at: int, dialect: str) -> Token | None:
+def _token(kind: str, said: str, text: str, at: int, dialect: str, *, apart: bool) -> Token | None:
     if kind == "word":
-        return Token("word", said.lower())
+        return Token("word", said.lower(), apart)
     if kind == "sign":
-        return Token("sign", said)
+        return Token("sign", said, apart)
     if kind == "number":
-        return Token("number", said)
+        return Token("number", said, apart)
     if kind == "back" and dialect not in _BACKTICKED_NAMES:
         return None
     if kind in ("text", "double") and not _stands_alone(text, at):
         return None
-    return Token("text" if kind == "text" else "quoted", said)
+    return Token("text" if kind == "text" else "quoted", said, apart)
 
 
 def _stands_alone(text: str, at: int) -> bool:

@@ -2,7 +2,8 @@
 
 `read` is one statement of which every part is known to only read. Doubt is never resolved in a statement's favour: what
 does not parse, what has two readings, and functions that nobody listed are not known to only read. Knows nothing of the
-server: a view that calls functions, or a table that is a window on another server, looks like any table.
+server: a view or a computed column that calls functions, and a table that is a window on another server, look like
+any other.
 
 Source: architecture "Configuration"; the requirements of `statement`.
 """
@@ -11,10 +12,10 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import Literal
 
 import sqlglot
@@ -27,12 +28,12 @@ from affidavit.policy.sql_nodes import WRITING as WRITING_NODES
 from affidavit.policy.sql_tokens import Token, tokens_of
 
 REMEMBERED = 256  # texts with what they do, of at most 64 KiB
+MAX_NODES = 4_000  # that are made of one text, with those that are thrown away: some ways of parsing are tried twice
 
 StatementEffect = Literal["read", "write", "ddl", "unknown"]
 
 _QUERIES = (exp.Select, exp.SetOperation, exp.Subquery)
 _BEGINS = frozenset({"select", "with", "("})
-_TSQL = frozenset({"tsql", "fabric"})
 
 # What it means to raise, and what it raises of odd texts without meaning to: neither says that a statement reads.
 _PARSER_FAILS = (
@@ -56,8 +57,8 @@ class Statement:
 
     Attributes:
         effect: `read` only if it is one statement whose whole tree only reads.
-        tables: Every table that is named, as written, in lower case, and the names of its own subqueries; None where
-            others might be touched, too.
+        tables: Every table that is named, as written, in lower case; None where others might be touched, too. A part
+            with a dot in it is quoted.
         count: How many statements; None where that is not known.
     """
 
@@ -67,7 +68,7 @@ class Statement:
 
 
 UNKNOWN = Statement(effect="unknown")
-DIALECT_NAMES = frozenset(sqlglot.Dialect.classes) - {""}
+DIALECT_NAMES = frozenset(DIALECTS)
 
 
 @lru_cache(maxsize=REMEMBERED)
@@ -76,7 +77,7 @@ def read_statement(text: str, dialect: str) -> Statement:
 
     Args:
         text: Of any length; one that is long, deep or of many tokens is `unknown`, so that reading it takes no time.
-        dialect: One of `DIALECT_NAMES`.
+        dialect: One of `DIALECT_NAMES`: those whose functions are known.
     """
     tokens = tokens_of(text, dialect)
     if tokens is None:
@@ -89,14 +90,14 @@ def read_statement(text: str, dialect: str) -> Statement:
 
 
 def _parsed(text: str, dialect: str) -> list[exp.Expr]:
-    parsed = sqlglot.parse(text, read=dialect, error_level=ErrorLevel.IMMEDIATE)
+    parsed = sqlglot.parse(text, read=dialect, error_level=ErrorLevel.IMMEDIATE, max_nodes=MAX_NODES)
     return [tree for tree in parsed if tree is not None and not isinstance(tree, exp.Semicolon)]
 
 
 def _told(tokens: Sequence[Token], trees: list[exp.Expr], dialect: str) -> Statement:
     nodes = [node for tree in trees for node in tree.walk()]
     if _only_reads(tokens, trees, nodes, dialect):
-        return Statement(effect="read", tables=_tables(nodes), count=1)
+        return Statement(effect="read", tables=_tables(nodes, reads=True), count=1)
     effect = _effect(tokens, trees, nodes, dialect)
     known = effect in ("write", "ddl") and all(_is_known_function(node, dialect) for node in nodes)
     return Statement(effect=effect, tables=_tables(nodes) if known else None, count=len(trees))
@@ -104,7 +105,7 @@ def _told(tokens: Sequence[Token], trees: list[exp.Expr], dialect: str) -> State
 
 def _only_reads(tokens: Sequence[Token], trees: list[exp.Expr], nodes: list[exp.Expr], dialect: str) -> bool:
     words = Counter(token.said for token in tokens if token.kind == "word")
-    forbidden = WRITING | TSQL_STARTERS if dialect in _TSQL else WRITING
+    forbidden = WRITING | TSQL_STARTERS if dialect == "tsql" else WRITING
     return (
         len(trees) == 1
         and isinstance(trees[0], _QUERIES)
@@ -112,7 +113,7 @@ def _only_reads(tokens: Sequence[Token], trees: list[exp.Expr], nodes: list[exp.
         and forbidden.isdisjoint(words)
         and words["select"] == sum(type(node) is exp.Select for node in nodes)
         and _ends_once(tokens)
-        and _calls_known(tokens, DIALECTS.get(dialect, frozenset()) | COMMON)
+        and _calls_known(tokens, dialect)
         and all(_reads(node) and _is_known_function(node, dialect) for node in nodes)
     )
 
@@ -123,12 +124,15 @@ def _ends_once(tokens: Sequence[Token]) -> bool:
     return ";" not in said or (said.count(";") == 1 and tokens[-1].said == ";")
 
 
-def _calls_known(tokens: Sequence[Token], functions: frozenset[str]) -> bool:
+def _calls_known(tokens: Sequence[Token], dialect: str) -> bool:
     """Tell whether whatever stands before a bracket is a word of the language or a listed function, by itself."""
-    before = Token("sign", "(")
+    functions, before = DIALECTS[dialect] | COMMON, Token("sign", "(")
     for one, following in pairwise(tokens):
-        if following.said == "(" and following.kind == "sign" and not _may_open(before, one, functions):
-            return False
+        if following.said == "(" and following.kind == "sign":
+            # To MySQL, `count (a)` is a function of the user's own (MySQL "Function Name Parsing and Resolution").
+            own = dialect == "mysql" and following.apart and one.said not in BEFORE_BRACKET
+            if not _may_open(before, one, frozenset() if own else functions):
+                return False
         before = one
     return True
 
@@ -145,6 +149,8 @@ def _reads(node: exp.Expr) -> bool:
         return False
     if isinstance(node, exp.Table | exp.Dot) and not isinstance(node.parts[-1], exp.Identifier | exp.Star):
         return False  # a stage, or somebody's own function
+    if isinstance(node, exp.Identifier) and node.name.lower() == "nextval":
+        return False  # a sequence's column, which counts it on (Snowflake "Using Sequences")
     if isinstance(node, exp.DataType) and node.this is exp.DType.USERDEFINED:
         return False  # its input function is somebody's own
     parts = PARTS.get(type(node))
@@ -153,7 +159,7 @@ def _reads(node: exp.Expr) -> bool:
 
 def _is_known_function(node: exp.Expr, dialect: str) -> bool:
     if isinstance(node, exp.Anonymous | exp.AnonymousAggFunc):
-        return isinstance(node.this, str) and node.this.lower() in DIALECTS.get(dialect, frozenset()) | COMMON
+        return isinstance(node.this, str) and node.this.lower() in DIALECTS[dialect] | COMMON
     return not isinstance(node, exp.Func | exp.Command) or type(node) in READING
 
 
@@ -164,7 +170,7 @@ def _effect(tokens: Sequence[Token], trees: list[exp.Expr], nodes: list[exp.Expr
     if not writes:
         return "unknown"
     starters = sum(token.kind == "word" and token.said in WRITING - {"into"} for token in tokens)
-    if dialect in _TSQL and starters > len(trees):  # it takes no semicolon to begin another statement
+    if dialect == "tsql" and starters > len(trees):  # it takes no semicolon to begin another statement
         return "unknown"
     return "write"
 
@@ -173,6 +179,40 @@ def _is_understood(tree: exp.Expr) -> bool:
     return type(tree) in WRITING_NODES or isinstance(tree, _QUERIES)
 
 
-def _tables(nodes: list[exp.Expr]) -> tuple[str, ...]:
-    named = (".".join(part.name for part in node.parts).lower() for node in nodes if isinstance(node, exp.Table))
-    return tuple(dict.fromkeys(name for name in named if name))
+def _tables(nodes: list[exp.Expr], *, reads: bool = False) -> tuple[str, ...]:
+    """Return the tables that are named; what a write names may be the table beside a subquery of the same name."""
+    tables = [node for node in nodes if isinstance(node, exp.Table) and not (reads and _is_subquery(node))]
+    return tuple(dict.fromkeys(".".join(map(_part, table.parts)).lower() for table in tables if table.name))
+
+
+def _part(part: exp.Expr) -> str:
+    return f'"{part.name}"' if "." in part.name else part.name
+
+
+def _is_subquery(table: exp.Table) -> bool:
+    """Tell whether a name means a subquery of a WITH that it stands under; in doubt it means a table."""
+    inner: exp.Expr = table
+    while len(table.parts) == 1 and (outer := inner.parent) is not None:
+        if any(_is_name_of(cte, table) for cte in _known(outer, inner)):
+            return True
+        inner = outer
+    return False
+
+
+def _known(outer: exp.Expr, inner: exp.Expr) -> Iterator[exp.Expr]:
+    """Yield the subqueries that can be named within one part of a node."""
+    if isinstance(outer, exp.With):  # those before it, and itself where it may be recursive
+        before = takewhile(lambda cte: cte is not inner, outer.expressions)
+        yield from before
+        if outer.args.get("recursive"):
+            yield inner
+    elif (named := outer.args.get("with_")) is not None and named is not inner:
+        yield from named.expressions
+
+
+def _is_name_of(cte: exp.Expr, table: exp.Table) -> bool:
+    alias = cte.args["alias"].this if cte.args.get("alias") else None
+    name = table.this
+    if not isinstance(alias, exp.Identifier) or bool(alias.args.get("quoted")) is not bool(name.args.get("quoted")):
+        return False
+    return bool(alias.name == name.name if alias.args.get("quoted") else alias.name.lower() == name.name.lower())

@@ -588,6 +588,7 @@ def test_arguments_that_are_many_are_not_gone_over():
 
     assert rules.decide(call(arguments={"l": [2]}, size=LOOPED)).allowed
     assert not rules.decide(call(arguments={"l": [2]}, size=LOOPED + 1)).allowed
+    assert rules.explain(call(arguments={"l": [2]}, size=LOOPED + 1))[0].outcome is None
     assert policy(("!(1 in arguments.l)", "allow")).decide(call(arguments={"l": [2]}, size=LOOPED + 1)).allowed
 
 

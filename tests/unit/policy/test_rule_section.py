@@ -221,6 +221,7 @@ WRONG_STATEMENTS = [
         "{q: {argument: sql, dialect: postgress}}",
         "statements.q.dialect: no dialect 'postgress' (did you mean 'postgres'?)",
     ),
+    ("{q: {argument: sql, dialect: duckdb}}", "statements.q.dialect: no dialect 'duckdb'; known are bigquery, mysql"),
     ("{q: {argument: sql, dialect: ''}}", "statements.q.dialect: no dialect ''"),
     ("{q: {argument: sql}}", "statements.q.dialect: this is missing"),
     ("{q: {argumnt: sql, dialect: mysql}}", "statements.q.argumnt: unknown key (did you mean 'argument'?)"),

@@ -54,7 +54,7 @@ READS = [
     ("tsql", "select a from t cross apply (select 1 as z) q order by a offset 5 rows fetch next 5 rows only"),
     ("snowflake", "select listagg(a, ',') within group (order by b), iff(a, b, c), v:a.b::string from db.s.t"),
     ("snowflake", "select a from t qualify row_number() over (partition by b order by c) = 1"),
-    ("duckdb", "select sum(a) from t"),
+    ("mysql", "select count(a), ifnull(b, 1) from t where c in (1, 2)"),
 ]
 
 
@@ -193,6 +193,9 @@ NOT_READS = [
     ("mysql", "select @@global.x"),
     ("mysql", "select t.lower(a) from t"),
     ("mysql", "select `lower`(a) from t"),
+    # MySQL "Function Name Parsing and Resolution": with a blank it is a function of the user's own.
+    ("mysql", "select count (a) from t"),
+    ("mysql", "select now/**/() from t"),
     ("mysql", "handler t open"),
     ("mysql", "describe t"),
     ("mysql", "explain delete from t"),
@@ -269,6 +272,7 @@ NOT_READS = [
     ("snowflake", "select * from table(result_scan(last_query_id()))"),
     ("snowflake", "select system$cancel_query('x')"),
     ("snowflake", "select s.nextval"),
+    ("snowflake", 'select s."NEXTVAL"'),
     ("snowflake", "select 1 // x\n; delete from t"),
     ("snowflake", "select 1 ->> delete from t"),
     ("snowflake", "call p()"),
@@ -343,6 +347,37 @@ def test_tables_are_named_as_they_are_written_in_lower_case():
     assert set(read_statement(text, "postgres").tables) == {"db.s.t", "u", "w", "y", "z"}
 
 
+SUBQUERIES = [
+    ("with x as (select 1 from a) select * from x, b", {"a", "b"}),
+    ("with x as (select 1 from a), y as (select 1 from x) select * from y, (select * from x) z", {"a"}),
+    ("with payroll as (select * from payroll) select * from payroll", {"payroll"}),
+    ("with recursive x as (select 1 from a union all select 1 from x) select * from x", {"a"}),
+    ("with y as (select 1 from x), x as (select 1) select * from y", {"x"}),
+    ("select * from payroll, (with payroll as (select 1) select * from payroll) z", {"payroll"}),
+    ("with x as (select 1) select * from s.x", {"s.x"}),
+    ('with "Payroll" as (select 1) select * from payroll', {"payroll"}),
+    ('with payroll as (select 1) select * from "payroll"', {"payroll"}),
+    ('with "X" as (select 1) select * from "x"', {"x"}),
+    ("with X as (select 1) select * from x", set()),
+]
+
+
+@pytest.mark.parametrize(("text", "tables"), SUBQUERIES)
+def test_what_a_with_names_is_no_table_and_hides_none(text, tables):
+    statement = read_statement(text, "postgres")
+
+    assert statement.effect == "read"
+    assert set(statement.tables) == tables
+
+
+def test_a_name_with_a_dot_in_it_is_told_from_two_names():
+    assert read_statement('select 1 from "a.b", a.b', "postgres").tables == ('"a.b"', "a.b")
+
+
+def test_a_write_names_the_table_that_it_changes_whatever_a_with_calls_so():
+    assert "t" in read_statement("with t as (select 1) delete from t", "postgres").tables
+
+
 def test_where_a_function_could_touch_others_tables_are_not_told():
     assert read_statement("insert into t select query_to_xml('select * from payroll')", "postgres").tables is None
 
@@ -362,6 +397,7 @@ LONG = [
     " union all ".join(["select 1"] * 400),
     "select 1" + "::int" * 600,
     ";" * 10_000,
+    "select " + "join in " * 400,  # each is tried as two joins and as one in another
 ]
 
 
