@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import re2  # type: ignore[import-untyped]
+import re2
 from cel_expr_python import cel  # type: ignore[import-untyped]
 
 from affidavit.policy.checked_tree import Node, read_tree
