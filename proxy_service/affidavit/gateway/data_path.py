@@ -73,6 +73,8 @@ class DataPath:
             return self._give_up(call, error)
         except asyncio.CancelledError:  # the client has gone, or the gateway goes; whoever is still there is told
             if call.cut:
+                if call.sent and not call.open:
+                    self.trail.withheld(call, "whoever asked was locked out before the answer left")
                 return self._cut(call)
             return problems.outcome_unknown(call) if call.sent else problems.unavailable(call)
         finally:
@@ -137,8 +139,9 @@ class DataPath:
             return
         except asyncio.CancelledError:
             self._leave(call, answer)
+            reply = self._cut(call) if call.cut else problems.outcome_unknown(call)
             if call.awaits_answer:
-                yield problems.as_event(self._cut(call) if call.cut else problems.outcome_unknown(call))
+                yield problems.as_event(reply)
             return
         except Exception as error:  # noqa: BLE001 whatever went wrong here, the call has been sent
             yield problems.as_event(self._give_up(call, error))
