@@ -31,6 +31,7 @@ PAGES = (
     "docs/connect.md",
     "docs/policy.md",
     "docs/directories.md",
+    "docs/masking.md",
 )
 PLACES = {
     "evidence": "evidence",
