@@ -49,6 +49,9 @@ upstreams:
     url: {upstream}
 
 rules:
+  - name: may-ask
+    when: method in ["sampling/createMessage", "elicitation/create", "roots/list"]
+    then: allow
   - name: all
     when: upstream == "fixture"
     then: allow

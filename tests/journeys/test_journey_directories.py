@@ -55,7 +55,7 @@ def test_whom_the_directory_locks_out_answers_for_no_job_from_the_next_call_on(h
     assert robot().text == "echo ran"
 
     assert okta.deactivate(ana).body["active"] is False
-    assert robot().result.get("isError") is True
+    assert robot().code == "revoked"
     (request,) = house.evidence.records("directory:changed", id=ana, active=False, how="changed")
     assert (request["directory"], request["what"], request["email"]) == ("okta", "user", "ana@example.com")
 

@@ -206,14 +206,14 @@ def test_a_wrong_configuration_is_refused_with_every_error_and_its_line(closed_h
     """the requirements: exit 2 and every error at once, with line numbers."""
     good = closed_house.configuration.read_text()
     wrong = good.replace("then: allow", "then: perhaps", 1).replace("timeout: 1s", "timeuot: 1s")
-    closed_house.configuration.write_text(wrong + "masking: []\n")
+    closed_house.configuration.write_text(wrong + "channels: []\n")
 
     status, said = _start_and_fail(closed_house)
 
     assert status == 2
     lines = wrong.splitlines()
-    for wanted, about in (("then: perhaps", "then"), ("timeuot: 1s", "timeuot"), ("masking: []", "not supported yet")):
-        number = next(i for i, line in enumerate([*lines, "masking: []"], start=1) if wanted in line)
+    for wanted, about in (("then: perhaps", "then"), ("timeuot: 1s", "timeuot"), ("channels: []", "not supported yet")):
+        number = next(i for i, line in enumerate([*lines, "channels: []"], start=1) if wanted in line)
         assert any(f":{number}:" in line and about in line for line in said.splitlines()), (wanted, said)
     assert "Traceback" not in said
     assert not closed_house.data.exists()

@@ -78,8 +78,9 @@ class Instance:
 
     @property
     def sponsor(self):
+        """Who answers for the machine and is let in: `Standing` refuses whom a directory has locked out."""
         found = self.heard[-1].sponsor(ROBOT) if self.heard else None
-        return found and found.email
+        return found.email if found and found.email not in self.people.roster.inactive else None
 
 
 @pytest.fixture

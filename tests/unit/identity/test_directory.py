@@ -61,8 +61,9 @@ class Known:
 
     @property
     def sponsor(self):
+        """Who answers for the machine and is let in: `Standing` refuses whom a directory has locked out."""
         found = self.directory.sponsor(ROBOT)
-        return found and found.email
+        return found.email if found and found.email not in self.roster.inactive else None
 
 
 def test_without_directories_the_files_people_are_all_there_are():
@@ -217,7 +218,9 @@ async def test_a_token_makes_a_person_only_of_whom_a_directory_has_active(attrib
     known.hear(user(active=False, version=2))
     house.authenticator.directory = known.directory
 
-    assert (await house.who(token)).attribution == "none"
+    who = await house.who(token)
+    assert (who.person, who.groups) == (ANA, ()), "it is still them, in the records"
+    assert who.person in known.roster.inactive, "and they are not let in"
 
 
 async def test_what_the_authenticator_remembers_ends_with_the_confirmation():
