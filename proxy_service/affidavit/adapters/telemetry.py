@@ -78,7 +78,9 @@ class OpenTelemetry:
 
     def call_ended(self, call: Call, failure: str | int | None, at: Micros) -> None:
         """See `Telemetry.call_ended`."""
-        if call.message is None or call.headers is None:  # a GET, a DELETE, or a call of the gateway's own: no message of a client
+        if (
+            call.message is None or call.headers is None
+        ):  # a GET, a DELETE, or a call of the gateway's own: no message of a client
             return
         if call.message.kind == "response":
             return

@@ -88,7 +88,8 @@ def summary(configuration: Configuration) -> dict[str, Any]:
         "public_url": configuration.public_url,
         "issuers": [_issuer(issuer) for issuer in configuration.issuers],
         "people": [
-            {"email": one.email, "github_id": one.github_id, "groups": one.groups} for one in configuration.people
+            {"email": one.email, "github_id": one.github_id, "gitlab_id": one.gitlab_id, "groups": one.groups}
+            for one in configuration.people
         ],
         "sponsors": [{"match": one.match.text, "person": one.person} for one in configuration.sponsors],
         "directories": [_directory(one) for one in configuration.directories],
@@ -108,7 +109,7 @@ def _issuer(issuer: IssuerEntry) -> dict[str, Any]:
         "issuer": issuer.issuer,
         "audiences": issuer.audiences,
         "attribution": issuer.attribution,
-        "keys": issuer.jwks_uri or str(issuer.jwks_file),
+        "keys": _keys(issuer),
         "domains": issuer.domains,
         "max_age": duration(issuer.max_age),
     }
@@ -170,6 +171,12 @@ def _show(configuration: Configuration, console: Console) -> None:
             console.print(f"  {line}", highlight=False, soft_wrap=True)
 
 
+def _keys(issuer: IssuerEntry) -> str:
+    if issuer.jwks_file is not None:
+        return str(issuer.jwks_file)
+    return issuer.jwks_uri or f"{issuer.issuer.removesuffix('/')}/.well-known/openid-configuration"
+
+
 def _sections(configuration: Configuration) -> Iterator[tuple[str, Iterable[str]]]:
     yield f"{escape(str(configuration.path))} holds", _heading(configuration)
     yield "Issuers, whose tokens are accepted", map(_explain_issuer, configuration.issuers)
@@ -205,7 +212,7 @@ def _explain_issuer(issuer: IssuerEntry) -> str:
         f"is         {means[issuer.attribution]}",
         f"for        {escape(', '.join(audiences))}",
         f"at most    {duration(issuer.max_age)} old",
-        f"keys from  {escape(issuer.jwks_uri or str(issuer.jwks_file))}",
+        f"keys from  {escape(_keys(issuer))}",
     )
 
 

@@ -92,9 +92,13 @@ def attributed(claims: Mapping[str, Any], configuration: Configuration) -> dict[
         attribution=entry.attribution,
         domains=frozenset(entry.domains),
         max_age=entry.max_age,
+        ci=entry.ci,
     )
     directory = Directory(
-        [Person(email=one.email, github_id=one.github_id, groups=one.groups) for one in configuration.people],
+        [
+            Person(email=one.email, github_id=one.github_id, gitlab_id=one.gitlab_id, groups=one.groups)
+            for one in configuration.people
+        ],
         [Sponsor(matches=one.matches, person=one.person) for one in configuration.sponsors],
     )
     credential = Credential(header={}, claims=dict(claims), token_sha256="", expires=0)

@@ -58,6 +58,11 @@ class Inbound:
         scheme, _, token = self.unverified.get("authorization", "").partition(" ")
         return token.strip() or None if scheme.lower() == "bearer" else None
 
+    @property
+    def unverified_assertion(self) -> str | None:
+        """What Identity-Aware Proxy says of whoever asks; it replaces what a client puts there."""
+        return self.unverified.get("x-goog-iap-jwt-assertion")
+
     @classmethod
     def read(
         cls, http_method: str, upstream: str, headers: list[tuple[bytes, bytes]], body: bytes, ip: str, *, query: bytes

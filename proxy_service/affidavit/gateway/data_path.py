@@ -28,11 +28,13 @@ from affidavit.gateway.forward import Answer, UpstreamFailed
 from affidavit.gateway.masks import Masks
 from affidavit.gateway.open_calls import OpenCalls
 from affidavit.gateway.problems import Reply
+from affidavit.gateway.proofs import Proofs
 from affidavit.gateway.reading import Reading
 from affidavit.gateway.rejections import Rejections
 from affidavit.gateway.server_requests import ServerRequests
 from affidavit.gateway.trail import Trail
 from affidavit.identity.authenticator import Authenticator
+from affidavit.identity.principal import Principal
 from affidavit.identity.standing import Standing
 from affidavit.masking.mask import MaskingFailed
 
@@ -51,6 +53,7 @@ class DataPath:
     budgets: Budgets
     definitions: Definitions
     masks: Masks
+    proofs: Proofs
     trail: Trail
     standing: Standing
     calls: OpenCalls
@@ -84,13 +87,14 @@ class DataPath:
 
     async def _serve(self, call: Call) -> Reply:
         self.doorman.admit(call)
-        call.principal = await self.authenticator.authenticate(call.inbound.unverified_token, call.audience)
+        call.principal = await self._who(call)
         await self.reading.read(call)
         self.standing.check(call.principal, call.session)
         self.decisions.decide(call)
         await self.definitions.look_up(call)
         self._mask(call)
         self.budgets.take(call)
+        self._keep_proof(call)
         receipt = await self.trail.requested(call)  # durable before the next line, or Unavailable
         try:
             answer = await self.reading.send(call)
@@ -108,6 +112,19 @@ class DataPath:
             self.trail.withheld(call, released.withheld.reason)
             return problems.withheld(call, released.withheld, record)
         return Reply(answer.head.status, self.answers.headers(call, answer.head, receipt), released.stamped(record))
+
+    def _keep_proof(self, call: Call) -> None:
+        """Keep what proves who asks; `trail.requested` says that it was verified."""
+        assertion = call.inbound.unverified_assertion if self.authenticator.behind_iap else None
+        token = assertion or call.inbound.unverified_token
+        if token is not None and call.principal is not None:
+            self.proofs.keep(call.principal, token)
+
+    async def _who(self, call: Call) -> Principal:
+        assertion = call.inbound.unverified_assertion
+        if assertion is not None and self.authenticator.behind_iap:
+            return await self.authenticator.authenticate(assertion, call.audience, asserted=True)
+        return await self.authenticator.authenticate(call.inbound.unverified_token, call.audience)
 
     def _mask(self, call: Call) -> None:
         try:
@@ -215,6 +232,8 @@ class DataPath:
         try:
             receipt = await self.trail.refused(call, error.code, str(error))
             self.trail.locked_out(call, error.code)
+            if error.code == "insufficient_scope":
+                return problems.insufficient_scope(call, error, self.doorman.metadata_url(call), receipt)
             return problems.refused(call, error, receipt)
         except Unavailable:
             return problems.unavailable(call)

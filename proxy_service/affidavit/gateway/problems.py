@@ -7,6 +7,7 @@ Source: mcp "Duties" (error codes, denials); JSON-RPC 2.0 section 5.1; RFC 6750 
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -59,6 +60,7 @@ FORBIDDEN = -31008
 
 _PARSE_ERROR, _INVALID_REQUEST, _INVALID_PARAMS = -32700, -32600, -32602  # JSON-RPC 2.0 section 5.1
 _DECIDED = frozenset({"denied", "approval_needed", "over_budget", "definition_changed", "bad_definition"})
+_SCOPE = re.compile(r"[!#-\[\]-~]+")  # RFC 6749 section 3.3
 _CUT = "This credential, or whoever it stands for, was locked out while the call was under way."
 
 # code → (HTTP status, JSON-RPC code); what is not listed is a request that is invalid
@@ -107,6 +109,18 @@ def unauthenticated(call: Call, error: Unauthenticated, metadata_url: str, recei
     challenge = f'Bearer resource_metadata="{metadata_url}"'
     if error.code != "missing_token":
         challenge += f', error="invalid_token", error_description="{error.code}"'
+    reply.headers.append((b"www-authenticate", challenge.encode("ascii")))
+    return reply
+
+
+def insufficient_scope(call: Call, error: Malformed | Refused, metadata_url: str, receipt: Receipt) -> Reply:
+    """Answer a token that is good for less than what was asked, so that its client can ask for more (RFC 6750, 3.1)."""
+    decision = call.permit.decision if call.permit is not None else None
+    scopes = decision.missing_scopes if decision is not None else ()
+    more: dict[str, Any] = {"rule": decision.rule if decision is not None else None, "scopes": list(scopes)}
+    reply = _error(call, receipt, 403, FORBIDDEN, code=error.code, message=str(error), **more)
+    said = " ".join(scope for scope in scopes if _SCOPE.fullmatch(scope))
+    challenge = f'Bearer error="insufficient_scope", scope="{said}", resource_metadata="{metadata_url}"'
     reply.headers.append((b"www-authenticate", challenge.encode("ascii")))
     return reply
 

@@ -9,32 +9,18 @@ Source: identity-and-approvals "Which human started this job".
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from affidavit.clock import Micros
-from affidavit.identity.directory import Directory, Person
+from affidavit.identity import github, gitlab
+from affidavit.identity.delegation import current_actor
+from affidavit.identity.directory import Directory
 from affidavit.identity.principal import Attribution, Credential, Principal, believed
-
-RECORDED_CI_CLAIMS = (
-    "actor",
-    "actor_id",
-    "environment",
-    "event_name",
-    "job_workflow_ref",
-    "ref",
-    "repository",
-    "repository_id",
-    "repository_owner_id",
-    "run_attempt",
-    "sha",
-    "workflow_ref",
-)
 
 _ADDRESS = re.compile(r"[^\s@]+@[^\s@]+", re.ASCII)
 _SERVICE_ACCOUNTS = re.compile(r"@([^@]*\.)?gserviceaccount\.com$")
-_NOT_PRESSED_BY_ANYONE = frozenset({"schedule"})  # GitHub then names whoever last edited the workflow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +30,7 @@ class Issuer:
     Attributes:
         issuer: Compared with `iss`, character by character.
         audiences: Accepted beside the audience that is an upstream's own.
+        ci: For `ci-person`: whose jobs these are.
         domains: For `google`: which `hd` makes a person.
         max_age: How long ago `iat` may be.
     """
@@ -51,9 +38,10 @@ class Issuer:
     name: str
     issuer: str
     audiences: frozenset[str]
-    attribution: Literal["person", "google", "ci-person", "sponsored"]
+    attribution: Literal["person", "google", "iap", "delegated", "ci-person", "sponsored"]
     domains: frozenset[str]
     max_age: Micros
+    ci: Literal["github", "gitlab"] = "github"
 
     @property
     def of_jobs(self) -> bool:
@@ -64,17 +52,21 @@ class Issuer:
 def attribute(issuer: Issuer, credential: Credential, directory: Directory) -> Principal:
     """Return the principal of a verified token."""
     claims = believed(credential.claims)
-    email = _email(claims)
+    email = _email(credential.claims if issuer.attribution == "iap" else claims)
     attribution, person, groups = _who(issuer, claims, email, directory)
+    actor = current_actor(claims, issuer.name) if attribution == "person" else None
+    ci = gitlab if issuer.ci == "gitlab" else github
     return Principal(
         issuer=issuer.issuer,
         subject=claims["sub"],
         email=email,
         person=person,
         groups=groups,
-        attribution=attribution,
-        run=_run(claims) if issuer.of_jobs else None,
-        claims=_recorded(claims) if issuer.of_jobs else {},
+        attribution=attribution if actor is None else "delegated",
+        on_behalf_of=None if actor is None else person,
+        actor=actor,
+        run=_run(claims, ci.RUN) if issuer.of_jobs else None,
+        claims=_recorded(claims, ci.RECORDED) if issuer.of_jobs else {},
         credential=credential,
     )
 
@@ -87,19 +79,20 @@ def _email(claims: Mapping[str, Any]) -> str | None:
     email = claims.get("email")
     if not isinstance(email, str) or not email.isascii():
         return None
+    email = email.rpartition(":")[2]  # IAP names the provider before it
     return email.lower() if _ADDRESS.fullmatch(email) else None
 
 
 def _who(
     issuer: Issuer, claims: Mapping[str, Any], email: str | None, directory: Directory
 ) -> tuple[Attribution, str | None, tuple[str, ...]]:
-    if issuer.attribution == "person" and directory.knows(email):
+    if issuer.attribution in ("person", "iap", "delegated") and directory.knows(email):
         # Two issuers may both know a "root": a subject names a person only together with who said so.
         return "person", email or f"{issuer.name}:{claims['sub']}", directory.groups(email or "")
     if issuer.attribution == "google" and email and _is_of_domain(issuer, claims, email) and directory.knows(email):
         return "person", email, directory.groups(email)
     if issuer.attribution == "ci-person":
-        starter = _who_pressed(claims, directory)
+        starter = (gitlab if issuer.ci == "gitlab" else github).who_pressed(claims, directory)
         if starter is not None:
             return "ci-person", starter.email, starter.groups
     sponsor = directory.sponsor(claims)
@@ -113,23 +106,10 @@ def _is_of_domain(issuer: Issuer, claims: Mapping[str, Any], email: str) -> bool
     return isinstance(hosted, str) and hosted in issuer.domains and not _SERVICE_ACCOUNTS.search(email)
 
 
-def _who_pressed(claims: Mapping[str, Any], directory: Directory) -> Person | None:
-    """Return who started this GitHub Actions run, if that is certain.
-
-    On a re-run the actor may not be who pressed the button, a schedule has nobody who did, and a claim that is missing
-    makes neither certain.
-    """
-    event = claims.get("event_name")
-    if str(claims.get("run_attempt")) != "1" or not isinstance(event, str) or event in _NOT_PRESSED_BY_ANYONE:
-        return None
-    actor = claims.get("actor_id")
-    return directory.by_github_id(str(actor)) if isinstance(actor, str | int) else None
-
-
-def _run(claims: Mapping[str, Any]) -> str | None:
-    run = claims.get("run_id")
+def _run(claims: Mapping[str, Any], name: str) -> str | None:
+    run = claims.get(name)
     return str(run) if isinstance(run, str | int) and not isinstance(run, bool) else None
 
 
-def _recorded(claims: Mapping[str, Any]) -> dict[str, str]:
-    return {name: claims[name] for name in RECORDED_CI_CLAIMS if isinstance(claims.get(name), str)}
+def _recorded(claims: Mapping[str, Any], names: Iterable[str]) -> dict[str, str]:
+    return {name: str(claims[name]) for name in names if type(claims.get(name)) in (str, int)}

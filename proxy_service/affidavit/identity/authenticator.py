@@ -51,6 +51,11 @@ class Authenticator:
         self._remembered: OrderedDict[bytes, _Verified] = OrderedDict()
 
     @property
+    def behind_iap(self) -> bool:
+        """Whether IAP stands before this gateway, so that its header is its word and nobody else's."""
+        return any(issuer.attribution == "iap" for issuer in self._issuers.values())
+
+    @property
     def directory(self) -> Directory:
         """Who is known."""
         return self._directory
@@ -68,11 +73,12 @@ class Authenticator:
             return None
         return known.principal
 
-    async def authenticate(self, unverified_token: str | None, audience: str) -> Principal:
+    async def authenticate(self, unverified_token: str | None, audience: str, *, asserted: bool = False) -> Principal:
         """Verify a token.
 
         Args:
             unverified_token: What follows `Bearer `; None when there was none.
+            asserted: Whether it is IAP's assertion, which came in a header of its own.
             audience: The audience that is the upstream's own; those that the issuer's entry declares will do as well.
 
         Raises:
@@ -81,10 +87,12 @@ class Authenticator:
         if not unverified_token:
             raise Unauthenticated("a token is required", code="missing_token")
         known = self.cached(unverified_token, audience)
-        if known is not None:
+        if known is not None and (self._issuers[known.issuer].attribution == "iap") == asserted:
             return known
         token = UnverifiedToken.read(unverified_token)
         issuer = self._issuer(token)
+        if (issuer.attribution == "iap") != asserted or (asserted and token.algorithm != "ES256"):
+            raise Unauthenticated("the token came in the wrong header", code="wrong_header", issuer=issuer.name)
         check_signature(token, await self._key(issuer, token), issuer.name)
         verified = self._verify(issuer, token)
         if not self._is_for(verified, audience):
@@ -129,7 +137,10 @@ class Authenticator:
         )
 
     def _is_for(self, verified: _Verified, audience: str) -> bool:
-        accepted = self._issuers[verified.principal.issuer].audiences
+        issuer = self._issuers[verified.principal.issuer]
+        accepted = issuer.audiences
+        if issuer.attribution == "iap":  # the assertion is for the service behind it, whatever is asked of that
+            return not accepted.isdisjoint(verified.audiences)
         return audience in verified.audiences or not accepted.isdisjoint(verified.audiences)
 
     def _remember(self, token: str, verified: _Verified) -> None:

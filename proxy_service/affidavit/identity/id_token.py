@@ -28,6 +28,9 @@ MAX_TOKEN = 16 * 1024  # characters; the servers before us allow about as much f
 MAX_SUBJECT = 255  # characters, OpenID Connect Core section 2
 LEEWAY: Micros = 30 * SECOND  # identity-and-approvals "Tokens"
 
+# gcloud's own OAuth client: everybody's `gcloud auth print-identity-token` is of it.
+GCLOUD = "32555940559.apps.googleusercontent.com"
+
 _LATEST = 253_402_300_799  # 9999-12-31T23:59:59Z, the last second that evidence can write down
 _PARTS = 3
 
@@ -121,7 +124,10 @@ def check_claims(claims: Mapping[str, Any], *, issuer: str, max_age: Micros, now
         raise Unauthenticated("the token was issued in the future", code="issued_in_the_future", issuer=issuer)
     if issued < now - max_age - LEEWAY:
         raise Unauthenticated("the token was issued too long ago", code="too_old", issuer=issuer)
-    return Checked(audiences=_audiences(claims["aud"], issuer), issued=issued, expires=expires)
+    audiences = _audiences(claims["aud"], issuer)
+    if GCLOUD in audiences or claims.get("azp") == GCLOUD:
+        raise Unauthenticated("the token is of gcloud's own client", code="shared_client", issuer=issuer)
+    return Checked(audiences=audiences, issued=issued, expires=expires)
 
 
 def _malformed(message: str, issuer: str = "other") -> Unauthenticated:

@@ -23,7 +23,7 @@ from affidavit.policy.directories import DirectoryEntry
 from affidavit.policy.facts import StatementSource
 from affidavit.policy.networks import Networks
 
-IssuerAttribution = Literal["person", "google", "ci-person", "sponsored"]
+IssuerAttribution = Literal["person", "google", "iap", "delegated", "ci-person", "sponsored"]
 
 CLAIMS = Language({"claims": OBJECT})  # what `sponsors[].match` can look at
 
@@ -35,7 +35,8 @@ class IssuerEntry:
     Attributes:
         issuer: Compared with a token's `iss`, character by character.
         audiences: Accepted beside an upstream's own `<public_url>/mcp/<name>`.
-        jwks_uri, jwks_file: Where the keys are; one of the two, the other None.
+        jwks_uri, jwks_file: Where the keys are, one of the two; none where the issuer says so itself (discovery).
+        ci: For `ci-person`: whose jobs these are.
         domains: For `google`: which `hd` makes a person.
         max_age: How old a token's `iat` may be.
     """
@@ -48,6 +49,7 @@ class IssuerEntry:
     jwks_file: Path | None
     domains: tuple[str, ...]
     max_age: Micros
+    ci: Literal["github", "gitlab"] = "github"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +58,7 @@ class PersonEntry:
 
     email: str
     github_id: int | None
+    gitlab_id: int | None
     groups: tuple[str, ...]
 
 

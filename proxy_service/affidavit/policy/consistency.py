@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from affidavit.policy.complaints import NOT_YET
 from affidavit.policy.condition import did_you_mean
+from affidavit.policy.fields import secure_url
 from affidavit.policy.problems import Place, Problem
 from affidavit.policy.yaml_lines import Tree
 
@@ -19,7 +19,10 @@ from affidavit.policy.yaml_lines import Tree
 WELL_KNOWN_KEYS = {
     "https://accounts.google.com": "https://www.googleapis.com/oauth2/v3/certs",
     "https://token.actions.githubusercontent.com": "https://token.actions.githubusercontent.com/.well-known/jwks",
+    "https://cloud.google.com/iap": "https://www.gstatic.com/iap/verify/public_key-jwk",
 }
+IAP = "https://cloud.google.com/iap"
+_ALL_TENANTS = frozenset({"common", "organizations", "consumers", "{tenantid}"})
 
 MAX_MASKING_RULES = 200  # each is looked for in every message
 
@@ -28,6 +31,7 @@ _UNIQUE = (
     ("issuers", "issuer"),
     ("people", "email"),
     ("people", "github_id"),
+    ("people", "gitlab_id"),
     ("directories", "name"),
     ("upstreams", "name"),
     ("rules", "name"),
@@ -101,13 +105,33 @@ def _check_issuer(place: Place, issuer: dict[str, Any], complain: Complain) -> N
     if "jwks_uri" in issuer and "jwks_file" in issuer:
         complain((*place, "jwks_file"), "either jwks_uri or jwks_file, not both")
     if "jwks_uri" not in issuer and "jwks_file" not in issuer and url not in WELL_KNOWN_KEYS:
-        complain(place, "its keys are missing: give jwks_uri or jwks_file")
+        _check_discovered(place, url, complain)
     if attribution == "google" and not issuer.get("domains"):
         complain(place, "attribution google needs domains: anybody can have a Google account")
     if attribution != "google" and "domains" in issuer:
         complain((*place, "domains"), "domains mean something for attribution google only")
-    if attribution == "ci-person" and isinstance(url, str) and "gitlab" in url:
-        complain((*place, "attribution"), f"ci-person for GitLab is {NOT_YET}: sponsored is")
+    if "ci" in issuer and attribution != "ci-person":
+        complain((*place, "ci"), "ci means something for attribution ci-person only")
+    if attribution == "iap":
+        if url != IAP:
+            complain((*place, "issuer"), f"IAP's assertions have the issuer {IAP}")
+        if not issuer.get("audiences"):
+            complain(place, "attribution iap needs audiences: /projects/NUMBER/…, as IAP shows it for the service")
+
+
+def _check_discovered(place: Place, url: Any, complain: Complain) -> None:
+    if not isinstance(url, str):
+        return
+    try:
+        secure_url(url)
+    except ValueError:
+        complain(place, "its keys are missing: give jwks_uri or jwks_file")
+        return
+    if url.startswith("https://login.microsoftonline.com/") and url.split("/")[3] in _ALL_TENANTS:
+        complain(
+            (*place, "issuer"),
+            "this is every tenant of Entra: name yours, https://login.microsoftonline.com/TENANT/v2.0",
+        )
 
 
 def _check_directory(place: Place, directory: dict[str, Any], complain: Complain) -> None:

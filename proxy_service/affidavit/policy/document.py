@@ -55,8 +55,6 @@ Days = Annotated[int, text(fields.days)]
 
 
 class IssuerSection(Section):  # noqa: D101
-    LATER_VALUES = {"attribution": ("delegated", "gitlab", "iap")}
-
     name: Name
     issuer: Annotated[str, text(fields.issuer)]
     audiences: list[Annotated[str, text(fields.audience)]] = []
@@ -65,28 +63,33 @@ class IssuerSection(Section):  # noqa: D101
     jwks_file: File | None = None
     domains: list[Annotated[str, text(fields.domain)]] = []
     max_age: Duration | None = None
+    ci: Literal["github", "gitlab"] | None = None
 
     def entry(self, folder: Path) -> IssuerEntry:  # noqa: D102
-        usual = MAX_AGE_OF_PEOPLE if self.attribution in ("person", "google") else MAX_AGE_OF_JOBS
+        usual = MAX_AGE_OF_PEOPLE if self.attribution in ("person", "google", "iap") else MAX_AGE_OF_JOBS
         return IssuerEntry(
             name=self.name,
             issuer=self.issuer,
             audiences=tuple(self.audiences),
             attribution=self.attribution,
-            jwks_uri=self.jwks_uri or (None if self.jwks_file else WELL_KNOWN_KEYS[self.issuer]),
+            jwks_uri=self.jwks_uri or (None if self.jwks_file else WELL_KNOWN_KEYS.get(self.issuer)),
             jwks_file=folder / self.jwks_file if self.jwks_file else None,
             domains=tuple(self.domains),
             max_age=self.max_age or usual,
+            ci=self.ci or ("gitlab" if "gitlab" in self.issuer else "github"),
         )
 
 
 class PersonSection(Section):  # noqa: D101
     email: Email
     github_id: int | None = None
+    gitlab_id: int | None = None
     groups: list[Name] = []
 
     def entry(self) -> PersonEntry:  # noqa: D102
-        return PersonEntry(email=self.email, github_id=self.github_id, groups=tuple(self.groups))
+        return PersonEntry(
+            email=self.email, github_id=self.github_id, gitlab_id=self.gitlab_id, groups=tuple(self.groups)
+        )
 
 
 class SponsorSection(Section):  # noqa: D101

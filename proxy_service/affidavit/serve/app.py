@@ -81,7 +81,11 @@ class Application:
             state = self._health.read()
             return _json(200 if state["ready"] else 503, state)
         if path.startswith(WELL_KNOWN):
-            metadata = resource_metadata(self._configuration, path.removeprefix(WELL_KNOWN))
+            metadata = resource_metadata(
+                self._configuration,
+                path.removeprefix(WELL_KNOWN),
+                (scope for rule in self._path.decisions.current.policy.rules for scope in rule.scopes),
+            )
             if metadata is not None:
                 return _json(200, metadata)
         return _json(404, {"error": "not_found", "message": "There is nothing here; MCP is served at /mcp/<upstream>."})

@@ -109,7 +109,10 @@ def open_people(configuration: Configuration, store: RosterStore | None, clock: 
 
 def everybody(configuration: Configuration, people: People | None) -> Directory:
     """Return the people and the sponsors of a configuration."""
-    known = [Person(email=one.email, github_id=one.github_id, groups=one.groups) for one in configuration.people]
+    known = [
+        Person(email=one.email, github_id=one.github_id, gitlab_id=one.gitlab_id, groups=one.groups)
+        for one in configuration.people
+    ]
     sponsors = [Sponsor(matches=one.matches, person=one.person) for one in configuration.sponsors]
     return Directory(known, sponsors) if people is None else people.known(known, sponsors)
 

@@ -12,11 +12,10 @@ import hashlib
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from affidavit.adapters.key_sets import from_file, from_uri
+from affidavit.adapters.key_sets import from_discovery, from_file, from_uri
 from affidavit.clock import MINUTE, SECOND, Clock
 from affidavit.evidence.fingerprints import Fingerprints, derive
 from affidavit.evidence.ports import Bus, EvidenceStore
@@ -41,6 +40,7 @@ from affidavit.gateway.masks import Masks
 from affidavit.gateway.open_calls import OpenCalls
 from affidavit.gateway.people import People
 from affidavit.gateway.ports import DefinitionLedger, Telemetry
+from affidavit.gateway.proofs import Proofs
 from affidavit.gateway.reading import Reading
 from affidavit.gateway.rejections import Rejections
 from affidavit.gateway.revocations import Revocations
@@ -59,7 +59,7 @@ from affidavit.identity.standing import Standing
 from affidavit.masking.mask import Masker
 from affidavit.masking.tokens import PURPOSE, Tokens
 from affidavit.mcp.sessions import KEY_BYTES, SessionSeal
-from affidavit.policy.configuration import Configuration, UpstreamEntry
+from affidavit.policy.configuration import Configuration, IssuerEntry, UpstreamEntry
 from affidavit.policy.document import STANDARD
 from affidavit.wiring.directories import (
     ReadSecret,
@@ -229,6 +229,7 @@ def _assemble(
     rejections = Rejections(recorder, ports.clock)
     people = open_people(configuration, ports.roster, ports.clock)
     standing = Standing(ports.clock)
+    proofs = Proofs(recorder, ports.clock, STANDARD)
     calls = OpenCalls(standing)
     revocations = Revocations(ports.revocations, standing, recorder, calls, ports.clock)
     path = DataPath(
@@ -248,6 +249,7 @@ def _assemble(
         definitions=definitions,
         trail=trail,
         masks=masks,
+        proofs=proofs,
         standing=standing,
         calls=calls,
         answers=Answers(decisions, definitions, masks, seal),
@@ -256,7 +258,7 @@ def _assemble(
     gateway = Gateway(
         recorder, path, trail, ports.clock, introductions, rejections, upstreams, keys, in_force, revocations
     )
-    gateway.beside = (revocations.keep_current,)
+    gateway.beside = (revocations.keep_current, proofs.keep_proving)
     if people is not None:
         people.standing = revocations
         people.heed = partial(setattr, path.authenticator, "directory")
@@ -317,16 +319,14 @@ def _issuer_keys(configuration: Configuration, recorder: Recorder, clock: Clock)
         await recorder.intend("issuer:keys", {"issuer": name, "keys": keys}, (body,))
 
     return tuple(
-        IssuerKeys(entry.name, fetch=_fetch(entry.jwks_file, entry.jwks_uri), adopt=adopt, clock=clock)
-        for entry in configuration.issuers
+        IssuerKeys(entry.name, fetch=_fetch(entry), adopt=adopt, clock=clock) for entry in configuration.issuers
     )
 
 
-def _fetch(file: Path | None, uri: str | None) -> Callable[[], Awaitable[bytes]]:
-    if file is not None:
-        return from_file(file)
-    assert uri is not None  # noqa: S101 the configuration has one of the two
-    return from_uri(uri)
+def _fetch(entry: IssuerEntry) -> Callable[[], Awaitable[bytes]]:
+    if entry.jwks_file is not None:
+        return from_file(entry.jwks_file)
+    return from_discovery(entry.issuer) if entry.jwks_uri is None else from_uri(entry.jwks_uri)
 
 
 def _authenticator(
@@ -340,6 +340,7 @@ def _authenticator(
             attribution=entry.attribution,
             domains=frozenset(entry.domains),
             max_age=entry.max_age,
+            ci=entry.ci,
         )
         for entry in configuration.issuers
     ]

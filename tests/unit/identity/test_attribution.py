@@ -2,7 +2,7 @@
 
 import pytest
 
-from affidavit.identity.attribution import RECORDED_CI_CLAIMS
+from affidavit.identity import github
 from affidavit.identity.directory import Person, Sponsor
 from affidavit.policy.decide import VARIABLES
 from fakes.house import AUDIENCE, make_house
@@ -184,7 +184,7 @@ async def test_a_job_belongs_to_whoever_started_it():
 
     assert of(principal) == ("ci-person", "ana@example.com", ("dba",))
     assert principal.run == "9000000001"
-    assert set(principal.claims) <= set(RECORDED_CI_CLAIMS)
+    assert set(principal.claims) <= set(github.RECORDED)
     assert principal.claims["repository_id"] == "74"
 
 

@@ -201,15 +201,18 @@ LINES = [
     ("name: laptop", "name: Laptop", "5: issuers[0].name: 'Laptop' is not a name"),
     ("    issuer: https://issuer.test\n", "", "5: issuers[0].issuer: this is missing"),
     ("jwks_file: ./jwks.json", "jwks_fiel: x", "7: issuers[0].jwks_fiel: unknown key (did you mean 'jwks_file'?)"),
-    ("    jwks_file: ./jwks.json\n", "", "5: issuers[0]: its keys are missing"),
+    (
+        "issuer: https://issuer.test\n    jwks_file: ./jwks.json\n",
+        "issuer: robots\n",
+        "5: issuers[0]: its keys are missing",
+    ),
     (
         "jwks_file: ./jwks.json",
         "jwks_file: x\n    jwks_uri: https://x.test",
         "7: issuers[0].jwks_file: either",
     ),
     ("jwks_file: ./jwks.json", "jwks_uri: http://issuer.test/jwks", "7: issuers[0].jwks_uri: 'http://issuer.test/jw"),
-    ("attribution: person", "attribution: persn", "8: issuers[0].attribution: must be 'person', 'google', 'ci-person'"),
-    ("attribution: person", "attribution: delegated", "8: issuers[0].attribution: 'delegated' is not supported yet"),
+    ("attribution: person", "attribution: persn", "8: issuers[0].attribution: must be 'person', 'google', 'iap'"),
     ("attribution: person", "attribution: google", "5: issuers[0]: attribution google needs domains"),
     ("attribution: person", "attribution: person\n    domains: [x.org]", "9: issuers[0].domains: domains mean some"),
     ("attribution: person", "attribution: person\n    max_age: 5", "9: issuers[0].max_age: must be a text"),
@@ -493,12 +496,45 @@ def test_a_section_without_entries_is_refused_where_one_is_needed():
     assert wrong(text) == ["4: issuers: there must be at least one", "5: upstreams: there must be at least one"]
 
 
-def test_gitlab_jobs_are_not_told_apart_yet():
+@pytest.mark.parametrize(
+    ("issuer", "said", "ci"),
+    [
+        ("https://gitlab.com", "", "gitlab"),
+        ("https://issuer.test", "", "github"),
+        ("https://issuer.test", "\n    ci: gitlab", "gitlab"),
+    ],
+)
+def test_whose_jobs_they_are_is_told_by_the_issuer_or_by_the_file(issuer, said, ci):
+    text = changed("https://issuer.test", issuer, changed("attribution: person", f"attribution: ci-person{said}"))
+
+    assert read(text).issuers[0].ci == ci
+
+
+def test_an_issuer_that_says_itself_where_its_keys_are_need_not_be_asked_twice():
+    """OpenID Connect Discovery 1.0 section 4."""
     text = changed(
-        "https://issuer.test", "https://gitlab.com", changed("attribution: person", "attribution: ci-person")
+        "    jwks_file: ./jwks.json\n", "", changed("https://issuer.test", "https://x.okta.com/oauth2/default")
     )
 
-    assert wrong(text) == ["8: issuers[0].attribution: ci-person for GitLab is not supported yet: sponsored is"]
+    (issuer,) = read(text).issuers
+    assert (issuer.jwks_uri, issuer.jwks_file) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("issuer", "attribution", "complaint"),
+    [
+        ("http://issuer.test", "person", "its keys are missing: give jwks_uri or jwks_file"),
+        ("robots", "person", "its keys are missing: give jwks_uri or jwks_file"),
+        ("https://login.microsoftonline.com/common/v2.0", "person", "this is every tenant of Entra"),
+        ("https://login.microsoftonline.com/organizations/v2.0", "person", "this is every tenant of Entra"),
+        ("https://issuer.test", "iap", "IAP's assertions have the issuer"),
+        ("https://cloud.google.com/iap", "iap", "attribution iap needs audiences"),
+    ],
+)
+def test_an_issuer_whose_word_cannot_be_known_is_refused(issuer, attribution, complaint):
+    text = changed("    jwks_file: ./jwks.json\n", "", changed("https://issuer.test", issuer))
+
+    assert any(complaint in one for one in wrong(changed("attribution: person", f"attribution: {attribution}", text)))
 
 
 @pytest.mark.parametrize("number", ["010", "1.5", "0x10", "0o10", "1e3", "7", ".inf"])
