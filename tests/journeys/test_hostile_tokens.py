@@ -43,7 +43,7 @@ def _respelled(house: House) -> str:
 BAD = {
     "wrong audience": ("wrong_audience", lambda h: h.token(aud="https://other.example.com")),
     "another upstream's audience": ("wrong_audience", lambda h: h.token(aud=f"{AUDIENCE}/mcp/asking")),
-    "gcloud's audience": ("wrong_audience", lambda h: h.token(aud=GCLOUD)),
+    "gcloud's audience": ("shared_client", lambda h: h.token(aud=GCLOUD)),
     "an audience with a slash more": ("wrong_audience", lambda h: h.token(aud=f"{AUDIENCE}/")),
     "an empty list of audiences": ("malformed_token", lambda h: h.token(aud=[])),
     "no audience": ("missing_claim", lambda h: h.token(aud=without)),

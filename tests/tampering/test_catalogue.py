@@ -38,6 +38,7 @@ def test_the_honest_story_holds_and_every_check_has_looked_at_something(tmp_path
         "approvals": 1,
         "masks": 244,  # two tokens, and the bodies that were looked at again
         "attestations": 1,
+        "identities": 0,
         "gaps": 1,
         "uncommitted": 1,
         "strays": 0,

@@ -25,6 +25,7 @@ _THINGS = {
     "approvals": "approvals",
     "masks": "masks",
     "attestations": "attestations",
+    "identities": "proofs of who called",
     "gaps": "holes",
     "uncommitted": "segments",
     "strays": "objects",

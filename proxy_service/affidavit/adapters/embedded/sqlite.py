@@ -22,8 +22,8 @@ def open_sqlite(path: Path, schema: str) -> sqlite3.Connection:
         Misconfigured: It cannot be opened, or is no such file.
     """
     try:
-        # SQLite takes its mode for its own files. One that is there is not opened: closing it again would take the locks
-        # of all other connections of this process away, and whoever leaves next would remove the journal under them.
+        # SQLite takes its mode for its own files. One that is there is not opened: closing it would take the locks of
+        # all other connections of this process away, and whoever leaves next would remove the journal under them.
         with contextlib.suppress(FileExistsError):
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT, check_same_thread=False)

@@ -13,6 +13,7 @@ import orjson
 
 from affidavit.audit.verify.bodies import Mention, check_bodies, first_mentions
 from affidavit.audit.verify.facts import AbsentBodies
+from affidavit.audit.verify.identities import Said, pick
 from affidavit.audit.verify.masks import RECORDED, find_tokens, is_checkable, read_entries
 from affidavit.audit.verify.readable import ReadableBodies
 from affidavit.audit.verify.salvage import first_wrong
@@ -61,6 +62,10 @@ class Contents:
             self._check_digests()
             self._check_masks()
 
+    def identities(self) -> list[Said]:
+        """Return what was said of credentials and keys."""
+        return pick(self.telling.identities, self._kept)
+
     def _say(self, check: str, offset: int, expected: str, found: str) -> None:
         record = f"{self.segment.writer}/{self.segment.first_seq + offset}"
         self.telling.findings.append((check, self.telling.object, record, expected, found))
@@ -105,6 +110,7 @@ class Contents:
 
     def _wanted(self) -> set[str]:
         wanted = {body for _, body, _, _ in self.telling.digests}
+        wanted.update(body for *_, body in self.telling.identities)
         for _, masks, content in self.telling.masked:
             wanted.update(filter(None, (body_of(masks), body_of(content))))
         return wanted

@@ -104,6 +104,7 @@ class Examiner:
             masks_checked=contents.masks_checked,
             masks_unchecked=contents.masks_unchecked,
             said=telling.said or (),
+            identities=contents.identities() if telling.identities else (),
         )
 
 

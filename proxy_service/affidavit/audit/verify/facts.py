@@ -104,6 +104,7 @@ class SegmentFacts(NamedTuple):
         absent: Forms of `AbsentBodies`.
         bodies: Classes of which the bodies object is there.
         bodies_checked, masks_checked, masks_unchecked: Numbers.
+        identities: What is said of credentials and keys, with the bodies (`identities.Said`).
         said: Bodies of calls that are to be looked at again, as `Telling` has them.
     """
 
@@ -126,3 +127,4 @@ class SegmentFacts(NamedTuple):
     masks_checked: int = 0
     masks_unchecked: int = 0
     said: Sequence[tuple[Any, ...]] = ()
+    identities: Sequence[tuple[Any, ...]] = ()

@@ -24,6 +24,7 @@ CHECKS = (
     "approvals",
     "masks",
     "attestations",
+    "identities",
     "gaps",
     "uncommitted",
     "strays",

@@ -59,6 +59,7 @@ class Telling:
         role: The writer's, as registered; None if that is not known.
         mentions: Of bodies, in the order of the records' bytes.
         digests: Offset, body hash and stated SHA-256 of bytes that must have it; with what they are.
+        identities: What is said of credentials and keys, as `identities.Said`, with the hash of the body.
         masked: Offset, `masks` and the reference of the body that they are about.
         said: Of bodies of calls that are to be looked at again: event, offset, the call's number and, where they are
             known, policy, upstream and target. None where nothing of this writer is.
@@ -74,6 +75,7 @@ class Telling:
     details: list[tuple[Any, ...]] = field(default_factory=list)
     digests: list[tuple[int, str, str, str]] = field(default_factory=list)
     masked: list[tuple[int, Any, Any]] = field(default_factory=list)
+    identities: list[tuple[str, int, str, Micros, str]] = field(default_factory=list)
     said: list[tuple[Any, ...]] | None = None
     closed: bool = False
     _named: set[tuple[str, str]] = field(default_factory=set)
@@ -112,6 +114,13 @@ class Telling:
     def tool_defined(self, record: Record, place: Place) -> None:
         """`tool:defined`: calls may name this digest from here on."""
         self._loaded(record, place, TOOL, "definition")
+
+    def identity(self, record: Record, place: Place) -> None:
+        """`issuer:keys`, `identity:verified`, `identity:proof`: a credential, and what it is held against."""
+        what, about, content = _IDENTITIES[record["kind"]]
+        named, body, time = record.get(about), body_of(record.get(content)), _time(record.get("time"))
+        if type(named) is str and body is not None and time is not None:
+            self.identities.append((what, place.offset, named, time, body))
 
     def call_requested(self, record: Record, place: Place) -> None:
         """`call:requested`: a call begins, under a policy's decision, perhaps with an approval."""
@@ -304,11 +313,19 @@ def _time(value: Any) -> Micros | None:
         return None
 
 
+_IDENTITIES = {  # kind: what it is called, and which members say whose and what
+    "issuer:keys": ("keys", "issuer", "keys"),
+    "identity:verified": ("verified", "token_sha256", "claims"),
+    "identity:proof": ("proof", "token_sha256", "token"),
+}
 _METHODS: Mapping[str, Callable[[Telling, Record, Place], None]] = {
     OPENED: Telling.opened,
     CLOSED: Telling.closes,
     "policy:loaded": Telling.policy_loaded,
     "tool:defined": Telling.tool_defined,
+    "issuer:keys": Telling.identity,
+    "identity:verified": Telling.identity,
+    "identity:proof": Telling.identity,
     "call:requested": Telling.call_requested,
     "call:refused": Telling.call_refused,
     "call:streamed": Telling.call_streamed,

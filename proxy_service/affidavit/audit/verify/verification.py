@@ -24,6 +24,7 @@ from affidavit.audit.verify.checkpoints import Checkpoints
 from affidavit.audit.verify.commits import CommitChecks, CommitReader, StoredCommit
 from affidavit.audit.verify.facts import ABSENT, ALTERED, UNREADABLE, WHOLE, AbsentBodies, SegmentFacts
 from affidavit.audit.verify.hearing import Hearing
+from affidavit.audit.verify.identities import Identities
 from affidavit.audit.verify.pool import Inline, Pool, Processes
 from affidavit.audit.verify.registrations import Registered, Registrations
 from affidavit.audit.verify.report import Findings, Report
@@ -77,6 +78,7 @@ class Verification:
     disposed: int = 0
     masks_unchecked: int = 0
     later: int = 0
+    identities: Identities = field(default_factory=Identities)
     again: Again = field(default_factory=Again)
     _again: list[Task] = field(default_factory=list)
     unreadable: bool = False
@@ -232,6 +234,8 @@ class Verification:
         self.chains.take(named, facts, at)
         if (again := self.again.take(named, facts)) is not None:
             self._again.append((AGAIN, *again))
+        name = parse_segment_name(named.name)
+        findings.fail_all(self.identities.take(name, f"evidence/{named.name}", facts))
         if facts.state == WHOLE:
             self.tree.add(facts.leaves)
         else:
@@ -364,10 +368,18 @@ class Verification:
             unread("masks", "bodies/", "no body buckets were given")
         if self.masks_unchecked:
             note("masks", f"{self.masks_unchecked} masks are in headers or in bodies that are gone, and not checked")
+        self._add_identities()
         if self.again.notes:
             note("masks", f"{self.again.notes} findings are of detectors that the recording version did not have yet")
         if self.again.unchecked:
             note("masks", f"{self.again.unchecked} bodies are gone, or of calls that began before what was read")
+
+    def _add_identities(self) -> None:
+        self.findings.count("identities", self.identities.checked)
+        if self.identities.unchecked:
+            self.findings.note(
+                "identities", f"{self.identities.unchecked} proofs are of chains or bodies that were not read"
+            )
 
 
 def _results(pool: Pool, tickets: list[int]) -> Iterator[Any]:
