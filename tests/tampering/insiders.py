@@ -1265,3 +1265,13 @@ def a_bodies_object_holds_nothing(story: Story) -> None:
 @caught("bodies", "masks", record=record("masked"), found="a body's hash")
 def masks_refer_to_a_body_without_a_hash(story: Story) -> None:
     story.masked.fields["masks"] = {"body": 7, "size": 3}
+
+
+# identities
+
+
+@caught("identities", found="the token of this hash")
+def a_proof_is_of_another_token(story: Story) -> None:
+    token = Body(b"header.claims.signature")
+    fields = {"token": token.reference(media_type="application/jwt"), "token_sha256": "0" * 64}
+    story.front.segs[-1].recs.insert(-1, Rec("identity:proof", story.front.segs[-1].recs[-1].minutes, fields, [token]))

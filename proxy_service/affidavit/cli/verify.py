@@ -50,6 +50,7 @@ what is checked
   approvals     every approved call has its approval, for exactly that call
   masks         what was hidden is hidden where the record says so
   attestations  who vouches for each writer's key
+  identities    each proof of who called, held against what was verified and the keys of then
   gaps          no hole, no fork
   uncommitted   what is stored and not in the log yet
   strays        everything else that lies there
