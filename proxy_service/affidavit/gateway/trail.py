@@ -124,7 +124,7 @@ class Trail:
         call.events += 1
         if self._telemetry is not None and _answers(call, event.message):
             call.failure = _failure(event.message)
-        return await self._recorder.conclude("call:streamed", fields, (*bodies, *more))
+        return await self._recorder.conclude("call:streamed", fields, (*more, *bodies))
 
     async def answered(self, call: Call, outcome: str, status: int, answer: Released | None = None) -> Receipt:
         """Say how a forwarded call ended, before that is told.
@@ -196,7 +196,7 @@ class Trail:
             "response": response,
             "status": status,
             "upstream_us": max(0, now - call.sent) if call.sent else 0,
-        }, (*bodies, *more)
+        }, (*more, *bodies)
 
     def _answer(self, call: Call, said: Released) -> tuple[Fields | None, Bodies]:
         return self._said(call, said.came, said.content, said.media_type) if said.came else (None, ())
@@ -212,6 +212,9 @@ class Trail:
             return fingerprints, ()
         body = self._recorder.body(content.recorded, call.upstream.retention_class)
         return {**body.reference(), **fingerprints}, (body,)
+
+    # Bodies are stored in the order in which a record's bytes mention them, and its members are sorted: masks come
+    # before the principal, and both before the request or the response.
 
     def _masked(self, call: Call, content: Content | None) -> tuple[Any, Bodies]:
         """Return the list of masks, as a body where it is long."""
@@ -245,7 +248,7 @@ class Trail:
             "target": call.recorded_target,
             "trace": None if call.trace is None else call.trace.trace_id,
             "upstream": call.inbound.upstream if call.upstream is not None else None,
-        }, (*bodies, *more, *others)
+        }, (*more, *others, *bodies)
 
     def _request(self, call: Call, came: bytes) -> tuple[Fields, Bodies]:
         if call.content is None or call.content.recorded is None:
