@@ -5,6 +5,7 @@ Source: the requirements "Masking" (a corpus of at least 300 secrets of 15 kinds
 
 import base64
 import json
+import subprocess
 import zlib
 from collections.abc import Iterator
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 
 from corpus.secrets import look_alikes, secrets
 from fakes.gateway_house import House
+from fakes.gateway_process import PROGRAM
 
 SEED = 20261127
 RULES = """\
@@ -229,6 +231,37 @@ def test_headers_say_what_the_body_says(house, upstream):
     assert request.header("mcp-param-other") == "x"
     (call,) = house.evidence.wait_until(lambda: _calls_of(house, "header-clerk@example.com"))
     assert "header:mcp-param-unknown" in [one["where"] for one in call["masks"]]
+
+
+def test_what_is_structured_stays_what_the_tool_promises(house, upstream):
+    """The requirements: `structuredContent` is still valid against `outputSchema`."""
+    number = next(one.needles[0] for one in SECRETS if one.kind == "card" or "card" in one.kind)
+    digits = "".join(char for char in number if char.isdigit())
+    schema = {
+        "type": "object",
+        "properties": {"card": {"type": "string", "pattern": f"^[0-9]{{{len(digits)}}}$"}, "name": {"type": "string"}},
+    }
+    honest = list(upstream.tools)
+    upstream.tools = [one | {"outputSchema": schema} if one["name"] == "held" else one for one in honest]
+    client = house.client("schema-clerk", upstream="hasty")
+    client.ask("tools/list")
+    house.evidence.wait_for("tool:defined", upstream="hasty", target="held")
+
+    def answer(exchange):
+        exchange.result({**exchange.said("x"), "structuredContent": {"card": digits, "name": "Ana"}})
+
+    subprocess.run(
+        [PROGRAM, "definitions", str(house.data), "--accept", "hasty/held", "--by", "ana@example.com"],
+        check=True,
+        capture_output=True,
+        timeout=20,
+    )
+    upstream.next_call(answer)
+    said = client.call("held")
+    upstream.tools = honest
+
+    assert said.result["structuredContent"] == {"card": "0" * len(digits), "name": "Ana"}
+    assert digits.encode() not in said.body
 
 
 def test_who_says_a_secret_of_itself_has_it_masked(house):

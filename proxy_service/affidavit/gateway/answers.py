@@ -21,6 +21,7 @@ from affidavit.gateway.forward import EVENT_STREAM, SUCCESS, Answer, Head, Upstr
 from affidavit.gateway.masks import Masks
 from affidavit.gateway.trail import MAX_EVENT_ID
 from affidavit.masking.mask import MaskingFailed
+from affidavit.masking.schema import fit
 from affidavit.mcp.calls import server_requests
 from affidavit.mcp.definitions import LISTED, TOOLS, Listed, filtered
 from affidavit.mcp.eras import Era
@@ -121,6 +122,8 @@ class Answers:
 
     async def _message(self, call: Call, came: bytes, message: Message, event: RawEvent | None) -> Released:
         content, value = self._masks.answer(call, came, message)
+        if value is not message.value and call.method == "tools/call":
+            value = self._fitted(call, message.value, value)
         for method in server_requests(message):
             if method != "ping" and not self._decisions.allows_server_request(call, method):
                 why = Withheld.denied(self._masks.quoted(call, method[:MAX_METHOD]))
@@ -142,6 +145,17 @@ class Answers:
             released = replace(released, framed=print_event(event.data or b"", event))
         sent = event.raw if released.content.sent is event.data else released.content.sent
         return replace(released, came=event.raw, content=replace(content, sent=sent), media_type=EVENT_STREAM)
+
+    def _fitted(self, call: Call, before: dict[str, Any], value: dict[str, Any]) -> dict[str, Any]:
+        """Return a masked result whose structured content is still what the tool's output schema says (MCP "Tools")."""
+        was, now = before.get("result"), value.get("result")
+        if type(was) is not dict or type(now) is not dict or call.upstream is None or call.target is None:
+            return value
+        original, masked = was.get("structuredContent"), now.get("structuredContent")
+        if masked is original:
+            return value
+        fitted = fit(original, masked, self._definitions.output_schema(call.upstream, call.target))
+        return {**value, "result": {**now, "structuredContent": fitted}}
 
     async def _listing(self, call: Call, message: Message, value: dict[str, Any], listed: Listed) -> dict[str, Any]:
         entries = (message.result or {}).get(listed.member)

@@ -19,6 +19,7 @@ from affidavit.evidence.recorder import Recorder
 from affidavit.gateway.call import Call
 from affidavit.gateway.ports import DefinitionLedger, Standing
 from affidavit.gateway.upstreams import Upstream
+from affidavit.masking.schema import OutputSchema, compile_schema
 from affidavit.mcp.definitions import definition_digest
 
 FIRST_LISTING = 5.0  # seconds that a call waits for the gateway's own first look at the tools
@@ -34,6 +35,8 @@ class _Shown:
     digests: dict[str, str] = field(default_factory=dict)
     doubtful: set[str] = field(default_factory=set)  # the digest is not the one that stands
     untold: set[str] = field(default_factory=set)  # what was shown has no digest, or was shown in two ways at once
+    schemas: dict[str, Any] = field(default_factory=dict)  # of what a tool gives, as last shown
+    compiled: dict[str, OutputSchema | None] = field(default_factory=dict)
     listing: asyncio.Task[bool] | None = None
     last: float = float("-inf")
 
@@ -110,6 +113,8 @@ class Definitions:
                 told[name] = None
                 continue
             if shown.digests.get(name) != digest or name in shown.doubtful:
+                shown.schemas[name] = tool.get("outputSchema")
+                shown.compiled.pop(name, None)
                 await self._see(upstream, name, digest, canonical)
         shown.untold -= told.keys()
         shown.untold |= {name for name, digest in told.items() if digest is None}
@@ -118,6 +123,13 @@ class Definitions:
         """Tell whether the definition that was last shown is the one that stands; a tool with another is not listed."""
         shown = self._shown[upstream.name]
         return target not in shown.doubtful and target not in shown.untold
+
+    def output_schema(self, upstream: Upstream, target: str) -> OutputSchema | None:
+        """Return what a tool's structured content is held against; None where there is nothing, or none that can be."""
+        shown = self._shown[upstream.name]
+        if target not in shown.compiled:
+            shown.compiled[target] = compile_schema(shown.schemas.get(target))
+        return shown.compiled[target]
 
     async def _see(self, upstream: Upstream, name: str, digest: str, canonical: bytes) -> None:
         shown = self._shown[upstream.name]
