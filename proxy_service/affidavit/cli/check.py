@@ -39,6 +39,8 @@ from affidavit.policy.directories import DirectoryEntry, ScimDirectory
 from affidavit.policy.document import STANDARD, load
 from affidavit.policy.problems import ConfigurationErrors, Problem
 
+_CI = {"github": "GitHub", "gitlab": "GitLab"}
+
 
 def add_parser(subparsers: Any) -> None:
     """Add this command to the command line."""
@@ -203,10 +205,12 @@ def _explain_issuer(issuer: IssuerEntry) -> str:
     means = {
         "person": "every subject is a person",
         "google": f"a person of {', '.join(issuer.domains)}, or a sponsored machine",
-        "ci-person": "a job of the person who started it (GitHub), or a sponsored one",
+        "iap": "a person whom Identity-Aware Proxy vouches for",
+        "delegated": "a person, or whoever acts for one",
+        "ci-person": f"a job of the person who started it ({_CI[issuer.ci]}), or a sponsored one",
         "sponsored": "a sponsored machine",
     }
-    audiences = [*issuer.audiences, "the upstream's own"]
+    audiences = [*issuer.audiences, *([] if issuer.attribution == "iap" else ["the upstream's own"])]
     return lines(
         f"[cyan]{issuer.name}[/cyan]  {escape(issuer.issuer)}",
         f"is         {means[issuer.attribution]}",
@@ -218,7 +222,8 @@ def _explain_issuer(issuer: IssuerEntry) -> str:
 
 def _explain_person(person: PersonEntry) -> str:
     github = f"GitHub {person.github_id}" if person.github_id is not None else ""
-    return "  ".join(filter(None, (f"[cyan]{escape(person.email)}[/cyan]", github, " ".join(person.groups))))
+    gitlab = f"GitLab {person.gitlab_id}" if person.gitlab_id is not None else ""
+    return "  ".join(filter(None, (f"[cyan]{escape(person.email)}[/cyan]", github, gitlab, " ".join(person.groups))))
 
 
 def _explain_sponsor(sponsor: SponsorEntry) -> str:
