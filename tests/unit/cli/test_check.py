@@ -108,7 +108,7 @@ def test_a_wrong_file_has_all_its_errors_with_their_lines(broken, capsys):
     first, second = err.splitlines()
     assert out == ""
     assert first.startswith(f"{broken}:3: version: must be 1")
-    assert second.startswith(f"{broken}:67: rules[0].[red]x[/]: unknown key")
+    assert second.startswith(f"{broken}:81: rules[0].[red]x[/]: unknown key")
 
 
 def test_a_wrong_file_has_all_its_errors_for_programs(broken, capsys):
@@ -116,7 +116,7 @@ def test_a_wrong_file_has_all_its_errors_for_programs(broken, capsys):
 
     said = json.loads(capsys.readouterr().out)
     assert said["file"] == str(broken)
-    assert [error["line"] for error in said["errors"]] == [3, 67]
+    assert [error["line"] for error in said["errors"]] == [3, 81]
 
 
 def test_a_file_that_is_not_there_is_an_error_and_no_accident(tmp_path, capsys):
