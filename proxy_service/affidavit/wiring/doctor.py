@@ -6,10 +6,11 @@ Source: architecture "The house" (the only places that choose adapters).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 
 from affidavit.adapters.gcp.inspection.bypass import look_for_bypasses
 from affidavit.adapters.gcp.inspection.deployment import AnySettings, Role, deployment
-from affidavit.adapters.gcp.inspection.finding import Finding
+from affidavit.adapters.gcp.inspection.finding import Finding, wrong
 from affidavit.adapters.gcp.inspection.process import gateway_can_start as can_start
 from affidavit.adapters.gcp.inspection.process import inspect
 from affidavit.adapters.gcp.inspection.rest import Account, Rest, open_rest
@@ -43,7 +44,14 @@ def examine(
     """
     settings = _SETTINGS[role].read(environment)
     rest, account = access or open_rest(environment)
-    return inspect(deployment(settings, configuration), rest, account)
+    return chain(_masking(configuration), inspect(deployment(settings, configuration), rest, account))
+
+
+def _masking(configuration: Configuration | None) -> Iterator[Finding]:
+    """Complain about a gateway that hides nothing; it starts all the same."""
+    if configuration is not None and not configuration.masks:
+        says = "masking is switched off, and what is recorded under a retention lock cannot be removed"
+        yield wrong("masking", says, "take the empty list out: without the key `masking`, credentials are masked")
 
 
 def bypasses(

@@ -69,6 +69,18 @@ def test_a_fault_is_status_3_with_its_command_below_it(google, capsys):
     assert lines[-1] == "1 wrong."
 
 
+def test_masking_that_is_switched_off_is_a_fault(google, configuration, capsys):
+    """The requirements: the doctor and masking switched off do not go together."""
+    assert run(google, "--config", configuration) == 0
+    configuration.write_text(CONFIGURATION + "masking: []\n")
+    capsys.readouterr()
+
+    assert run(google, "--config", configuration) == 3
+    said = capsys.readouterr().out
+    assert "masking is switched off" in said
+    assert "credentials are masked" in said
+
+
 def test_what_could_not_be_looked_at_is_counted_and_is_no_fault(google, capsys):
     google.hidden.add("storage/v1/b/acme-evidence")
 
