@@ -151,8 +151,12 @@ def storage_client(url: str) -> storage.Client:
 
 
 @contextlib.contextmanager
-def deployed(folder: Path) -> Iterator[Deployment]:
+def deployed(folder: Path, configuration: str = CONFIGURATION) -> Iterator[Deployment]:
     """Run a whole deployment while the block lasts.
+
+    Args:
+        folder: What the configuration names lies there, but for the staff's keys.
+        configuration: Of the gateway; `{upstream}` is where the upstream is.
 
     Raises:
         Broken: Something of it does not start.
@@ -162,7 +166,7 @@ def deployed(folder: Path) -> Iterator[Deployment]:
         environment = {**_environment(ports), **pubsub.environment, **firestore.environment}
         programs = Programs(folder, environment)
         try:
-            deployment = _start(folder, programs, ports, pubsub)
+            deployment = _start(folder, programs, ports, pubsub, configuration)
             programs.await_ready()
             yield deployment
         finally:
@@ -200,7 +204,7 @@ def _environment(ports: dict[str, int]) -> dict[str, str]:
     }
 
 
-def _start(folder: Path, programs: Programs, ports: dict[str, int], pubsub: Emulator) -> Deployment:
+def _start(folder: Path, programs: Programs, ports: dict[str, int], pubsub: Emulator, configured: str) -> Deployment:
     python, port = sys.executable, {name: str(number) for name, number in ports.items()}
     programs.add("storage", [python, "-m", "fakes.storage_server", "--port", port["storage"]], ports["storage"])
     programs.add(
@@ -225,9 +229,8 @@ def _start(folder: Path, programs: Programs, ports: dict[str, int], pubsub: Emul
     staff = Issuer("https://staff.test")
     staff.write_jwks(folder / "staff.json")
     configuration = folder / "affidavit.yaml"
-    configuration.write_text(CONFIGURATION.format(upstream=f"{upstream.url}/mcp"), encoding="utf-8")
-    command = [str(BIN / "affidavit"), "serve", "--config", str(configuration), "--host", LOOPBACK]
-    gateway = programs.add("gateway", command, ports["gateway"], ready="/readyz", PORT=port["gateway"])
+    configuration.write_text(configured.format(upstream=f"{upstream.url}/mcp"), encoding="utf-8")
+    gateway = add_gateway(programs, folder, "gateway", ports["gateway"])
     return Deployment(
         folder=folder,
         programs=programs,
@@ -238,6 +241,12 @@ def _start(folder: Path, programs: Programs, ports: dict[str, int], pubsub: Emul
         functions=functions,
         staff=staff,
     )
+
+
+def add_gateway(programs: Programs, folder: Path, name: str, port: int) -> Program:
+    """Start an instance of the gateway; any number may run."""
+    command = [str(BIN / "affidavit"), "serve", "--config", str(folder / "affidavit.yaml"), "--host", LOOPBACK]
+    return programs.add(name, command, port, ready="/readyz", PORT=str(port))
 
 
 def _function(programs: Programs, name: str, port: int) -> Program:

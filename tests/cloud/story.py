@@ -67,7 +67,7 @@ def play(deployment: Deployment, *, calls: int = CALLS, say: Say) -> Ending:
             say("the gateway is told to stop")
             status = deployment.gateway.stop()
             say("what was recorded is committed")
-            _settle(deployment)
+            settle(deployment)
         checked = deployment.call_function("check_log")
     say("a stranger verifies")
     copy = deployment.folder / "copy"
@@ -145,7 +145,7 @@ def _silence(deployment: Deployment, say: Say) -> None:
     say("the bus answers again")
 
 
-def _settle(deployment: Deployment) -> None:
+def settle(deployment: Deployment) -> None:
     """Wait until the log holds every writer's last word."""
     ends = time.monotonic() + SETTLE_S
     client = deployment.client()
