@@ -58,7 +58,7 @@ def test_a_client_without_a_token_learns_where_to_get_one(house, upstream):
     status, metadata = house.gateway.get(path)
     assert status == 200
     assert metadata["resource"] == "https://gateway.example.com/mcp/warehouse"
-    assert metadata["authorization_servers"] == ["https://staff.test", "https://machines.test"]
+    assert metadata["authorization_servers"] == ["https://staff.test"]
     assert metadata["bearer_methods_supported"] == ["header"]
     assert upstream.requests == []
 

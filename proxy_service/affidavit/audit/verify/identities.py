@@ -70,6 +70,9 @@ class Identities:
         self, chain: _Chain | None, token_sha256: str, time: Micros, token: bytes | None
     ) -> tuple[str, str] | None:
         """Return what was expected of a proof and what was found instead; None where nothing is wrong with it."""
+        if token is not None and hashlib.sha256(token).hexdigest() != token_sha256:
+            self.checked += 1
+            return "the token of this hash", "another one"
         if chain is None or token is None or chain.verified.get(token_sha256, b"") is None:
             self.unchecked += 1
             return None
@@ -88,8 +91,6 @@ def _add_keys(chain: _Chain, body: bytes | None) -> None:
 
 
 def _wrong(chain: _Chain, token_sha256: str, time: Micros, text: bytes) -> tuple[str, str] | None:
-    if hashlib.sha256(text).hexdigest() != token_sha256:
-        return "the token of this hash", "another one"
     try:
         token = UnverifiedToken.read(text.decode("ascii", "replace"))
     except Unauthenticated as error:
