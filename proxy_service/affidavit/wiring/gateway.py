@@ -312,11 +312,13 @@ async def _load_policy(recorder: Recorder, configuration: Configuration) -> None
 
 
 def _issuer_keys(configuration: Configuration, recorder: Recorder, clock: Clock) -> tuple[IssuerKeys, ...]:
+    issuers = {entry.name: entry.issuer for entry in configuration.issuers}
+
     async def adopt(name: str, fresh: KeySet) -> None:
         recorder.check()
         body = recorder.body(fresh.text.encode(), STANDARD)
         keys = {**body.reference(), "media_type": "application/jwk-set+json"}
-        await recorder.intend("issuer:keys", {"issuer": name, "keys": keys}, (body,))
+        await recorder.intend("issuer:keys", {"iss": issuers[name], "issuer": name, "keys": keys}, (body,))
 
     return tuple(
         IssuerKeys(entry.name, fetch=_fetch(entry), adopt=adopt, clock=clock) for entry in configuration.issuers

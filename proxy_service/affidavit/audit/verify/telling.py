@@ -314,7 +314,7 @@ def _time(value: Any) -> Micros | None:
 
 
 _IDENTITIES = {  # kind: what it is called, and which members say whose and what
-    "issuer:keys": ("keys", "issuer", "keys"),
+    "issuer:keys": ("keys", "iss", "keys"),
     "identity:verified": ("verified", "token_sha256", "claims"),
     "identity:proof": ("proof", "token_sha256", "token"),
 }

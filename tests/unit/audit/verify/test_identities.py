@@ -37,20 +37,25 @@ class Story:
         self.keys = self.issuer.jwks()
         self.claims = json.dumps(parts(self.token)).encode()
         self.proof = self.token.encode()
+        self.whose = self.issuer.url
         self.first_seq, self.time = 0, (NOW + 660) * SECOND
         self.order = ["keys", "verified", "proof"]
 
-    def judge(self):
+    def facts(self):
         time = self.time
         all_of_it = {
-            "keys": ("keys", 1, "laptop", NOW * SECOND, self.keys),
+            "keys": ("keys", 1, self.whose, NOW * SECOND, self.keys),
             "verified": ("verified", 2, self.said, NOW * SECOND, self.claims),
             "proof": ("proof", 3, self.said, time, self.proof),
         }
-        facts = SegmentFacts(WHOLE, [], [], identities=[all_of_it[name] for name in self.order])
-        name = parse_segment_name(f"segment/{WRITER}/{self.first_seq:012d}-0123456789abcdef.ndjson.gz")
+        return SegmentFacts(WHOLE, [], [], identities=[all_of_it[name] for name in self.order])
+
+    def name(self):
+        return parse_segment_name(f"segment/{WRITER}/{self.first_seq:012d}-0123456789abcdef.ndjson.gz")
+
+    def judge(self):
         identities = Identities()
-        found = list(identities.take(name, "evidence/x", facts))
+        found = list(identities.take(self.name(), "evidence/x", self.facts()))
         return found, identities
 
 
@@ -111,7 +116,17 @@ def keys_that_are_none(story):
     story.keys = b"{}"
 
 
+def anothers_keys(story):
+    story.whose = "https://other.test"
+
+
+def claims_that_are_none(story):
+    story.claims = b'{"header":"abc","claims":{}}'
+
+
 FORGED = [
+    (anothers_keys, "a signature by a key"),
+    (claims_that_are_none, "the header and claims that were verified"),
     (other_claims, "the header and claims that were verified"),
     (other_keys, "a signature by a key"),
     (other_token, "the token of this hash"),
@@ -151,3 +166,27 @@ def test_a_chain_whose_beginning_was_not_read_is_not_judged():
 
     assert found == []
     assert identities.unchecked == 1
+
+
+@pytest.mark.parametrize("missing", ["verified", "keys"])
+def test_where_a_part_of_the_chain_is_missing_a_sound_proof_is_not_judged(missing):
+    """A hole is a failure of its own; what stood in it may have been what the proof needs."""
+    story = Story()
+    story.order.remove(missing)
+    said = story.facts()
+    identities = Identities()
+    list(identities.take(story.name(), "evidence/x", SegmentFacts(WHOLE, [], [], leaves=b"0" * 32)))
+    story.first_seq = 7
+
+    assert list(identities.take(story.name(), "evidence/x", said)) == []
+    assert (identities.checked, identities.unchecked) == (0, 1)
+
+
+def test_keys_that_are_gone_leave_a_proof_unjudged():
+    story = Story()
+    story.keys = None
+
+    found, identities = story.judge()
+
+    assert found == []
+    assert (identities.checked, identities.unchecked) == (0, 1)
